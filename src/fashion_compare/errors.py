@@ -1,0 +1,27 @@
+"""The errors a user can cause: each is one clear line, printed without a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend: what, where, what was expected, what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """A wrong name, option or study file: found before any work starts. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
+    """A data file that is missing, damaged or not what it should be. Exit code 1."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the valid name closest to `name`, else the valid names."""
+    names = sorted(valid)
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
