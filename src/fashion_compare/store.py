@@ -1,11 +1,16 @@
 """Write files so that a crash at any moment leaves either the old content or the new, never half of one."""
 
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import safetensors.numpy
+from numpy.typing import NDArray
 
 from fashion_compare.errors import UserError
 
@@ -77,3 +82,112 @@ def _fsync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run; `result.json` is written last, so its presence means that the run is done."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Everything that defines the run, with its hash."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A JSON line per epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest state, until the run is done."""
+        return self.path / "checkpoint" / "state.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The last epoch's weights and, as `best.*`, those of the best epoch by validation."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        """Labels and logits of the test and the validation set."""
+        return self.path / "predictions.npz"
+
+    @property
+    def result(self) -> Path:
+        """The run's entry of results.json."""
+        return self.path / "result.json"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run ended and all its files are there."""
+        return self.result.is_file()
+
+    def claim(self, identity: dict[str, Any]) -> None:
+        """Take the directory for the run that `identity` defines, or find that it is this run's already.
+
+        Raises:
+            UserError: it holds a run that was defined otherwise, or it cannot be written.
+        """
+        digest = identity_hash(identity)
+        if self.config.exists():
+            held = read_json(self.config)
+            held_digest = held.get("hash", "none") if isinstance(held, dict) else "none"
+            if held_digest != digest:
+                raise UserError(
+                    f"{self.path} holds another run (hash {held_digest[:12]}, this one {digest[:12]}: "
+                    f"{_difference(held, identity)}); choose another --out or study name, or delete it"
+                )
+        else:
+            write_json(self.config, identity | {"hash": digest})
+
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
+        """Write one JSON line per epoch."""
+        write_text(self.metrics, "".join(to_json(line, indent=None) for line in history))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the epochs so far; none when the run has not begun."""
+        try:
+            lines = self.metrics.read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise UserError(f"{self.metrics} is damaged ({error}); delete {self.path} to train it again") from error
+
+
+def identity_hash(identity: dict[str, Any]) -> str:
+    """Return the SHA-256 of what defines a run, independent of the order of its keys."""
+    return hashlib.sha256(to_json(identity, indent=None).encode()).hexdigest()
+
+
+def save_arrays(path: Path, arrays: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
+    """Write named arrays and text to a safetensors file, atomically."""
+    write_bytes(path, safetensors.numpy.save(arrays, metadata))
+
+
+def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays and the text of a safetensors file.
+
+    Raises:
+        UserError: it cannot be read or is no safetensors file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete its directory to train the run again") from error
+
+
+def _difference(held: Any, wanted: dict[str, Any], prefix: str = "") -> str:
+    """Name the first setting in which two run definitions differ."""
+    for key in sorted(set(wanted) | (set(held) - {"hash"})):
+        ours, theirs = wanted.get(key), held.get(key)
+        if ours != theirs:
+            if isinstance(ours, dict) and isinstance(theirs, dict):
+                return _difference(theirs, ours, f"{prefix}{key}.")
+            return f"{prefix}{key} is {theirs!r} there, {ours!r} here"
+    return "its definition was edited"

@@ -1,0 +1,83 @@
+"""The small interface that both models stand behind: the training loop knows nothing else about them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Logits = NDArray[np.float32]
+Arrays = dict[str, NDArray[Any]]
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss of a step was not a number or infinite; `step` counts from 1 within the epoch."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"non-finite loss at step {step}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class LayerComplexity:
+    """What one layer costs for one image, forward."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_accumulates: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        return asdict(self) | {"output_shape": list(self.output_shape)}
+
+
+class Classifier(Protocol):
+    """A network for (n, 28, 28) uint8 images in ten classes.
+
+    `prepared` is whatever `prepare` made of the images: normalised once with the training set's mean and
+    deviation, in the layout that the model computes with.
+    """
+
+    def prepare(self, images: Images) -> Any:
+        """Return the images normalised, in the model's own layout."""
+        ...
+
+    def train_epoch(self, prepared: Any, labels: Labels, order: NDArray[np.int64]) -> float:
+        """Take one step per batch of `order` and return the mean objective (with penalties) by example.
+
+        Raises:
+            NonFiniteLossError: within the step that met it.
+        """
+        ...
+
+    def logits(self, prepared: Any) -> Logits:
+        """Return the scores before softmax in evaluation mode, (n, 10) float32."""
+        ...
+
+    def penalty(self) -> float:
+        """Return l1·Σ|w| + l2·Σw² of the current weights."""
+        ...
+
+    def weights(self) -> Arrays:
+        """Return copies of what prediction needs: parameters, and the normalisation of the images."""
+        ...
+
+    def load_weights(self, weights: Arrays) -> None:
+        """Take over what `weights` returned."""
+        ...
+
+    def state(self) -> Arrays:
+        """Return what a bit-exact resume needs besides the weights: optimiser moments, random generators."""
+        ...
+
+    def load_state(self, state: Arrays) -> None:
+        """Take over what `state` returned."""
+        ...
+
+    def complexity(self) -> list[LayerComplexity]:
+        """Return the cost of each layer that has parameters or changes the shape."""
+        ...

@@ -1,0 +1,1 @@
+"""Established convolutional architectures as plain torch modules."""

@@ -1,0 +1,39 @@
+"""The best configuration of a model: chosen on validation, with the evidence that it is more than luck."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fashion_compare.comparison.pairs import Scored, compare_family
+
+
+def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[str, Any]:
+    """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
+
+    The evidence: the whole ranking, and every other configuration's paired difference on validation. Those whose
+    difference is not decided are named as `indistinguishable`: the choice among them is by the mean alone.
+
+    Args:
+        configurations: finished configurations by name, the baseline among them.
+        base: the baseline's name.
+    """
+    accuracy = {name: scored.interval("validation", "accuracy") for name, scored in configurations.items()}
+    loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
+    ranking = sorted(configurations, key=lambda name: (-accuracy[name].mean, loss[name]))
+    best = ranking[0]
+    rows = compare_family([(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy")
+    return {
+        "configuration": best,
+        "is_baseline": best == base,
+        "chosen_by": "mean validation accuracy over seeds, each at its best epoch by validation",
+        "ranking": [
+            {
+                "configuration": name,
+                "validation_accuracy": accuracy[name].mean,
+                "interval": [accuracy[name].low, accuracy[name].high],
+                "validation_loss": loss[name],
+            }
+            for name in ranking
+        ],
+        "evidence": rows,
+        "indistinguishable": [row["b"]["configuration"] for row in rows if row["verdict"] != "better"],
+    }

@@ -1,0 +1,181 @@
+"""Findings in words, each made from measured numbers by a rule: no number, no sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Finding = dict[str, Any]
+
+_PARAMETERS = {
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "l1": "L1 penalty",
+    "l2": "L2 penalty",
+    "hidden_sizes": "hidden layers",
+}
+# Confusions below this share of two classes' images are not worth a sentence.
+_CONFUSION = 0.05
+# A change of the gap between training and validation accuracy that is worth a sentence: half a point.
+_GAP_CHANGE = 0.005
+
+
+def points(value: float, digits: int = 2) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return f"{100 * value:+.{digits}f}".replace("-", "−")
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share in percent."""
+    return f"{100 * value:.{digits}f}%"
+
+
+def parameter_name(name: str) -> str:
+    """Return a setting's name as people say it."""
+    return _PARAMETERS.get(name, name.replace("_", " "))
+
+
+def findings(results: Mapping[str, Any]) -> list[Finding]:
+    """Return what the results say about each model and about the two together.
+
+    Each finding has an `id` (what rule made it), the `model` it is about (None for both), its `text`, and the
+    `values` in it.
+    """
+    found: list[Finding] = []
+    class_names = results["dataset"]["class_names"]
+    for model, part in results["models"].items():
+        base = part["configurations"].get("baseline")
+        if base is None or not base["runs"]:
+            continue
+        found += overfitting(model, base["fitting"])
+        found += underfitting(model, base["fitting"])
+        for entry in results["sensitivity"].get(model, []):
+            found += influence(model, entry)
+        for name, held in part["configurations"].items():
+            if name != "baseline" and held["runs"]:
+                found += regularisation(model, name, held, base)
+        found += hardest_pair(model, base, class_names)
+    for failure in results["failures"]:
+        found.append(_finding("failure", failure["model"], f"{failure['run']} failed: {failure['reason']}", {}))
+    found += winner(results["head_to_head"])
+    return found
+
+
+def overfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
+    """Fires when the training curve has left the validation curve behind and the validation loss rises."""
+    if not fit["overfitting"]:
+        return []
+    return [
+        _finding(
+            "overfitting",
+            model,
+            f"The baseline overfits: after epoch {fit['epochs']} it is right on {percent(fit['training_accuracy'])} of "
+            f"training images but {percent(fit['validation_accuracy'])} of validation images, a gap of "
+            f"{points(fit['gap'], 1)} points; validation loss was lowest at epoch {fit['lowest_loss_epoch']} and has "
+            f"risen by {percent(fit['rise'], 0)} since. Keeping the best epoch by validation limits the damage.",
+            {key: fit[key] for key in ("gap", "lowest_loss_epoch", "rise", "epochs")},
+        )
+    ]
+
+
+def underfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
+    """Fires when validation loss still falls at the last epoch and training is hardly ahead."""
+    if not fit["underfitting"]:
+        return []
+    return [
+        _finding(
+            "underfitting",
+            model,
+            f"The baseline is not trained out: its validation loss is lowest at its last epoch ({fit['epochs']}) and "
+            f"training accuracy ({percent(fit['training_accuracy'])}) is only {points(fit['gap'], 1)} points from "
+            f"validation ({percent(fit['validation_accuracy'])}). More epochs should help.",
+            {key: fit[key] for key in ("gap", "epochs", "training_accuracy", "validation_accuracy")},
+        )
+    ]
+
+
+def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
+    """Say what the values tried of one parameter did to validation accuracy; always fires, for all are results."""
+    parts = []
+    for point in entry["points"]:
+        if point["change"] is None:
+            continue
+        low, high = point["change"]["interval"]
+        parts.append(
+            f"{point['value']}: {points(point['change']['mean'])} points [{points(low)}, {points(high)}]"
+        )
+    base = next(point for point in entry["points"] if point["change"] is None)
+    return [
+        _finding(
+            "influence",
+            model,
+            f"{parameter_name(entry['parameter']).capitalize()} (baseline {base['value']}), change of validation "
+            f"accuracy: {'; '.join(parts)}. The values tried span {100 * entry['span']:.2f} points.",
+            {"parameter": entry["parameter"], "span": entry["span"]},
+        )
+    ]
+
+
+def regularisation(
+    model: str, name: str, held: Mapping[str, Any], base: Mapping[str, Any]
+) -> list[Finding]:
+    """Fires for a variation of L1, L2 or dropout that moved the gap between training and validation accuracy."""
+    if held["change"]["parameter"] not in ("l1", "l2", "dropout"):
+        return []
+    before, after = base["fitting"]["gap"], held["fitting"]["gap"]
+    if abs(after - before) < _GAP_CHANGE:
+        return []
+    moved = "narrows" if after < before else "widens"
+    return [
+        _finding(
+            "regularisation",
+            model,
+            f"“{name}” {moved} the gap between training and validation accuracy at the last epoch from "
+            f"{100 * before:.1f} to {100 * after:.1f} points.",
+            {"before": before, "after": after},
+        )
+    ]
+
+
+def hardest_pair(model: str, base: Mapping[str, Any], class_names: list[str]) -> list[Finding]:
+    """Fires when two classes are taken for each other, both ways together, in 5% of their images or more."""
+    confusion = base["mean"]["confusion"]
+    classes = range(len(confusion))
+
+    def share(i: int, j: int) -> float:
+        images = sum(confusion[i]) + sum(confusion[j])
+        return float((confusion[i][j] + confusion[j][i]) / images) if images else 0.0
+
+    i, j = max(((i, j) for i in classes for j in classes if i < j), key=lambda pair: share(*pair))
+    if share(i, j) < _CONFUSION:
+        return []
+    return [
+        _finding(
+            "hardest_pair",
+            model,
+            f"The hardest pair on the test set is {class_names[i]} and {class_names[j]}: {percent(share(i, j))} of "
+            f"their images are taken for the other (baseline, mean over seeds).",
+            {"classes": [i, j], "share": share(i, j)},
+        )
+    ]
+
+
+def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
+    """Say who is ahead on test accuracy and how sure it is, for the pairings that were run."""
+    found = []
+    for pairing, held in head_to_head.items():
+        row = next(row for row in held["comparisons"] if row["metric"] == "accuracy")
+        low, high = row["interval"]
+        difference = f"{points(row['mean'])} points of test accuracy, 95% interval [{points(low)}, {points(high)}]"
+        a, b = row["a"], row["b"]
+        names = f"{a['model']} ({a['configuration']}) against {b['model']} ({b['configuration']})"
+        if row["verdict"] in ("better", "worse"):
+            text = f"{names}: the {a['model']} is {row['verdict']}, by {difference} over {len(row['seeds'])} seeds."
+        elif row["verdict"] == "undecided":
+            text = f"{names}: not decided with {len(row['seeds'])} seeds; {difference}."
+        else:
+            text = f"{names}: no verdict, for {len(row['seeds'])} seed(s) show no spread; {difference}."
+        found.append(_finding(f"winner_{pairing}", None, text, {"mean": row["mean"], "interval": row["interval"]}))
+    return found
+
+
+def _finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> Finding:
+    return {"id": rule, "model": model, "text": text, "values": values}

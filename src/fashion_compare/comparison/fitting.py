@@ -1,0 +1,42 @@
+"""Over- and underfitting, measured: how far the training and the validation curve part, and since when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# A rise of the mean validation loss that counts, as a share of its minimum: less is the curve's own jitter.
+RISE = 0.02
+# A gap between training and validation accuracy that counts, in points.
+GAP = 0.02
+
+
+def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """Summarise a configuration's learning curves, averaged over its seeds.
+
+    Returns:
+        `gap`: mean training minus validation accuracy at the last epoch; `lowest_loss_epoch`: where the mean
+        validation loss is lowest; `rise`: how far it has risen at the last epoch, as a share of that minimum;
+        `still_improving`: whether the lowest is the last epoch; `training_accuracy`, `validation_accuracy` at
+        the last epoch; `overfitting`, `underfitting`: what these say by the thresholds of this module.
+    """
+    last = min(len(history) for history in histories) - 1
+    curves = {
+        name: np.mean([[line[name] for line in history[: last + 1]] for history in histories], axis=0)
+        for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    }
+    lowest = int(np.argmin(curves["validation_loss"]))
+    gap = float(curves["train_accuracy"][last] - curves["validation_accuracy"][last])
+    rise = float(curves["validation_loss"][last] / curves["validation_loss"][lowest] - 1)
+    still_improving = lowest == last and last > 0
+    return {
+        "epochs": last,
+        "gap": gap,
+        "lowest_loss_epoch": lowest,
+        "rise": rise,
+        "still_improving": still_improving,
+        "training_accuracy": float(curves["train_accuracy"][last]),
+        "validation_accuracy": float(curves["validation_accuracy"][last]),
+        "overfitting": gap > GAP and rise > RISE,
+        "underfitting": still_improving and gap <= GAP,
+    }

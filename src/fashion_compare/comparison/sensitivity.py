@@ -1,0 +1,48 @@
+"""What each hyperparameter did: every variation's effect on validation, ordered by parameter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fashion_compare.comparison.pairs import Scored, difference
+
+
+def sensitivity(
+    configurations: Mapping[str, Scored], changes: Mapping[str, tuple[str, Any, Any]], base: Scored
+) -> list[dict[str, Any]]:
+    """Return one entry per parameter that was varied, the most influential first.
+
+    Influence is the span of mean validation accuracy over the values tried, the baseline's included: how much
+    depends on this choice, within the range tried and no further.
+
+    Args:
+        configurations: finished variations of one model by name.
+        changes: variation → (parameter, value in the baseline, value in the variation).
+        base: the model's baseline.
+    """
+    parameters: dict[str, dict[str, Any]] = {}
+    for name, (parameter, base_value, value) in changes.items():
+        if name not in configurations or not set(configurations[name].seeds()) & set(base.seeds()):
+            continue
+        entry = parameters.setdefault(
+            parameter, {"parameter": parameter, "points": [_point(base, base, base_value)]}
+        )
+        entry["points"].append(_point(configurations[name], base, value))
+    for entry in parameters.values():
+        means = [point["validation_accuracy"]["mean"] for point in entry["points"]]
+        entry["span"] = max(means) - min(means)
+        entry["points"].sort(key=lambda point: (isinstance(point["value"], str), point["value"]))
+    return sorted(parameters.values(), key=lambda entry: -entry["span"])
+
+
+def _point(scored: Scored, base: Scored, value: Any) -> dict[str, Any]:
+    accuracy = scored.interval("validation", "accuracy")
+    change = None
+    if scored is not base:
+        _, _, interval = difference(scored, base, "validation", "accuracy")
+        change = {"mean": interval.mean, "interval": [interval.low, interval.high]}
+    return {
+        "configuration": scored.name,
+        "value": value,
+        "validation_accuracy": {"mean": accuracy.mean, "interval": [accuracy.low, accuracy.high]},
+        "change": change,
+    }

@@ -1,0 +1,1 @@
+"""Everything between a file somewhere and arrays of garments: find, download, verify, read, split."""

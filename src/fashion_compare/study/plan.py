@@ -1,0 +1,93 @@
+"""From a study to its runs: which there are, where each lives, and what defines it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashion_compare.classifier.configuration import Configuration
+from fashion_compare.data.dataset import Dataset
+from fashion_compare.data.sources import Source
+from fashion_compare.store import RunDirectory
+from fashion_compare.study.spec import Study
+
+RUN_FORMAT = 1
+# Rough seconds of an epoch relative to each other, for the order and the first guess of the time left.
+EPOCH_COST = {"ffnn": 1.0, "cnn": 5.0}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: small and picklable, for it travels to a worker.
+
+    Attributes:
+        model: ``ffnn`` or ``cnn``.
+        name: of the configuration in its study.
+        configuration: what to train, and how.
+        seed: of everything random in it.
+        training_images: how many the run sees; None for all.
+        source: where its worker reads the data.
+        root: the study's directory.
+        data: hashes that must hold for the data, part of the run's identity.
+    """
+
+    model: str
+    name: str
+    configuration: Configuration
+    seed: int
+    training_images: int | None
+    source: Source
+    root: Path
+    data: dict[str, Any]
+
+    @property
+    def directory(self) -> RunDirectory:
+        """Where the run's files are."""
+        return RunDirectory(run_path(self.root, self.model, self.name, self.seed))
+
+    @property
+    def label(self) -> str:
+        """Model, configuration and seed, for people."""
+        return f"{self.model}/{self.name}/seed-{self.seed}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that defines the run: what is done already under the same identity is not done again."""
+        return {
+            "format": RUN_FORMAT,
+            "model": self.model,
+            "configuration": self.configuration.model_dump(mode="json"),
+            "seed": self.seed,
+            "data": {**self.data, "training_images": self.training_images},
+        }
+
+    @property
+    def cost(self) -> float:
+        """A rough measure of how long the run takes."""
+        return EPOCH_COST[self.model] * (self.configuration.epochs + 1)
+
+
+def run_path(root: Path, model: str, name: str, seed: int) -> Path:
+    """Return the directory of a run in its study's directory."""
+    return root / model / name / f"seed-{seed}"
+
+
+def data_identity(dataset: Dataset) -> dict[str, Any]:
+    """Return what a run's identity says about its data."""
+    return {"name": dataset.name, "sha256": dataset.sha256, "split_sha256": dataset.split_sha256}
+
+
+def plan(study: Study, source: Source, dataset: Dataset, root: Path) -> list[Run]:
+    """Return the study's runs, the longest first, so that no worker is left with a long one at the end."""
+    data = data_identity(dataset)
+    runs = [
+        Run(model, name, configuration, seed, study.training_images, source, root, data)
+        for model, configurations in study.models.items()
+        for name, configuration in configurations.items()
+        for seed in study.seeds
+    ]
+    return sorted(runs, key=lambda run: -run.cost)
+
+
+def study_root(out: Path, study: Study, dataset: Dataset) -> Path:
+    """Return the study's directory; one on the stand-in has a name of its own, so the two never mix."""
+    return out / (f"{study.name}-stand-in" if dataset.is_stand_in else study.name)

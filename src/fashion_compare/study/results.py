@@ -1,0 +1,239 @@
+"""Everything a study found, collected from its run directories into results.json and results.csv."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion_compare.classifier import build
+from fashion_compare.comparison.best import best_configuration
+from fashion_compare.comparison.findings import findings
+from fashion_compare.comparison.fitting import fitting
+from fashion_compare.comparison.pairs import Scored, agreement, compare_all_metrics
+from fashion_compare.comparison.sensitivity import sensitivity
+from fashion_compare.data.dataset import Dataset
+from fashion_compare.errors import UserError
+from fashion_compare.evaluation.contributions import METRICS, contributions
+from fashion_compare.evaluation.metrics import SCALAR_METRICS
+from fashion_compare.evaluation.predictions import PARTS, load_predictions
+from fashion_compare.store import RunDirectory, read_json, write_json, write_text
+from fashion_compare.study.environment import environment
+from fashion_compare.study.plan import run_path
+from fashion_compare.study.spec import BASELINE, Study, changed_field
+
+SCHEMA_VERSION = 1
+
+
+def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
+    """Return what results.json says about the data."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "is_stand_in": dataset.is_stand_in,
+        "class_names": list(dataset.class_names),
+        "sha256": dataset.sha256,
+        "split_sha256": dataset.split_sha256,
+        "counts": {
+            "train": study.training_images or len(dataset.train_labels),
+            "validation": len(dataset.validation_labels),
+            "test": len(dataset.test_labels),
+        },
+    }
+
+
+def collect(
+    study: Study, dataset: Mapping[str, Any], root: Path, failures: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Read every finished run of the study and return the content of results.json.
+
+    Args:
+        study: the resolved study.
+        dataset: from `describe_dataset`.
+        root: the study's directory.
+        failures: label of a run → why it failed.
+
+    Raises:
+        UserError: no run is finished, or a file of one cannot be read.
+    """
+    scored = {
+        model: {name: _read_configuration(study, root, model, name) for name in configurations}
+        for model, configurations in study.models.items()
+    }
+    finished = {
+        model: {name: held for name, (held, _) in configurations.items() if held.seeds()}
+        for model, configurations in scored.items()
+    }
+    if not any(finished.values()):
+        raise UserError(f"no finished run in {root}; 'fashion-compare run' makes them")
+    results: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "study": {
+            "name": study.name,
+            "description": study.description,
+            "seeds": list(study.seeds),
+            "training_images": study.training_images,
+        },
+        "dataset": dict(dataset),
+        "environment": environment(),
+        "models": {},
+        "comparisons": [],
+        "best": {},
+        "sensitivity": {},
+        "head_to_head": {},
+        "failures": [_failure(label, reason) for label, reason in (failures or {}).items()],
+    }
+    for model, configurations in study.models.items():
+        results["models"][model] = {
+            "complexity": _complexity(configurations[BASELINE]),
+            "configurations": {
+                name: _summarise(study, root, model, name, *scored[model][name]) for name in configurations
+            },
+        }
+        base = finished[model].get(BASELINE)
+        if base is None:
+            continue
+        variations = {name: held for name, held in finished[model].items() if name != BASELINE}
+        results["comparisons"] += compare_all_metrics([(held, base) for held in variations.values()], "test")
+        results["sensitivity"][model] = sensitivity(variations, _changes(configurations), base)
+        results["best"][model] = best_configuration(finished[model], BASELINE)
+    results["head_to_head"] = _head_to_head(finished, results["best"])
+    results["findings"] = findings(results)
+    return results
+
+
+def write_results(results: Mapping[str, Any], root: Path) -> None:
+    """Write results.json and results.csv into the study's directory."""
+    write_json(root / "results.json", results)
+    write_text(root / "results.csv", _table(results))
+
+
+def _read_configuration(study: Study, root: Path, model: str, name: str) -> tuple[Scored, list[dict[str, Any]]]:
+    """Return a configuration's columns per image, and the entries of its finished runs."""
+    held, entries = Scored(model, name), []
+    for seed in study.seeds:
+        directory = RunDirectory(run_path(root, model, name, seed))
+        if not directory.is_done:
+            continue
+        entry = read_json(directory.result)
+        if not isinstance(entry, dict) or not {"seed", "test", "validation"} <= entry.keys():
+            raise UserError(f"{directory.result} is no result of this program; delete {directory.path} to train again")
+        entries.append(entry)
+        for part, predictions in load_predictions(directory.predictions).items():
+            held.add(seed, part, contributions(predictions.labels, predictions.logits))
+    return held, entries
+
+
+def _summarise(
+    study: Study, root: Path, model: str, name: str, held: Scored, entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a configuration's entry: what it is, its runs, their mean, and intervals of what has them."""
+    configuration = study.models[model][name]
+    summary: dict[str, Any] = {
+        "config": configuration.model_dump(mode="json"),
+        "change": None if name == BASELINE else _change(study.models[model][BASELINE], configuration),
+        "runs": entries,
+    }
+    if not entries:
+        return summary
+    summary["mean"] = {
+        part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in SCALAR_METRICS} for part in PARTS
+    }
+    summary["mean"]["confusion"] = np.mean([entry["test"]["confusion"] for entry in entries], axis=0).tolist()
+    summary["mean"]["per_class"] = [
+        {metric: _mean([entry["test"]["per_class"][c][metric] for entry in entries]) for metric in ("precision", "recall", "f1", "auc")}
+        for c in range(len(entries[0]["test"]["per_class"]))
+    ]
+    summary["mean"]["seconds"] = _mean([entry["seconds"] for entry in entries])
+    summary["mean"]["best_epoch"] = _mean([entry["best_epoch"] for entry in entries])
+    summary["interval"] = {}
+    for part in ("validation", "test"):
+        summary["interval"][part] = {}
+        for metric in METRICS:
+            interval = held.interval(part, metric)
+            summary["interval"][part][metric] = {
+                "mean": interval.mean,
+                "interval": [interval.low, interval.high],
+                "deviation_over_seeds": interval.deviation,
+                "covers": interval.covers,
+            }
+    summary["fitting"] = fitting(
+        [RunDirectory(run_path(root, model, name, entry["seed"])).read_metrics() for entry in entries]
+    )
+    return summary
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _complexity(configuration: Any) -> dict[str, Any]:
+    """Return the layers of a model and their sums; the classifier is built for it, not trained."""
+    layers = [layer.as_dict() for layer in build(configuration, seed=0, mean=0.0, deviation=1.0).complexity()]
+    parameters = sum(layer["parameters"] for layer in layers)
+    return {
+        "layers": layers,
+        "parameters": parameters,
+        "multiply_accumulates": sum(layer["multiply_accumulates"] for layer in layers),
+        "weights_bytes": 4 * parameters,
+    }
+
+
+def _change(base: Any, other: Any) -> dict[str, Any]:
+    name = changed_field(base, other)
+    return {"parameter": name, "from": _plain(getattr(base, name)), "to": _plain(getattr(other, name))}
+
+
+def _changes(configurations: Mapping[str, Any]) -> dict[str, tuple[str, Any, Any]]:
+    """Return variation → (parameter, baseline's value, variation's value)."""
+    changes = {}
+    for name, configuration in configurations.items():
+        if name != BASELINE:
+            change = _change(configurations[BASELINE], configuration)
+            changes[name] = (change["parameter"], change["from"], change["to"])
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as JSON has it; a list of sizes as text, so that values of one kind sort."""
+    return "-".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare the two models: baseline with baseline, best with best (one comparison where those are the same)."""
+    if not {"ffnn", "cnn"} <= best.keys():
+        return {}
+    pairings = {"baseline": (BASELINE, BASELINE)}
+    chosen = (best["cnn"]["configuration"], best["ffnn"]["configuration"])
+    if chosen != pairings["baseline"]:
+        pairings["best"] = chosen
+    compared = {}
+    for pairing, (cnn, ffnn) in pairings.items():
+        a, b = finished["cnn"][cnn], finished["ffnn"][ffnn]
+        if set(a.seeds()) & set(b.seeds()):
+            compared[pairing] = {"comparisons": compare_all_metrics([(a, b)], "test"), "agreement": agreement(a, b)}
+    return compared
+
+
+def _failure(label: str, reason: str) -> dict[str, Any]:
+    model, name, seed = label.split("/")
+    return {"run": label, "model": model, "configuration": name, "seed": int(seed.removeprefix("seed-")), "reason": reason}
+
+
+def _table(results: Mapping[str, Any]) -> str:
+    """Return one line per run and part of the data, for spreadsheets."""
+    out = io.StringIO()
+    columns = ["model", "configuration", "seed", "part", "epochs", "best_epoch", "seconds", *SCALAR_METRICS]
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    for model, held in results["models"].items():
+        for name, configuration in held["configurations"].items():
+            for run in configuration["runs"]:
+                shared = {key: run[key] for key in ("seed", "epochs", "best_epoch", "seconds")}
+                for part in PARTS:
+                    numbers = {metric: run[part][metric] for metric in SCALAR_METRICS}
+                    writer.writerow({"model": model, "configuration": name, "part": part, **shared, **numbers})
+    return out.getvalue()

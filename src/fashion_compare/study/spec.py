@@ -1,0 +1,195 @@
+"""Study files: YAML in, a validated study out, and one clear line for whatever is wrong in one."""
+
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
+from fashion_compare.errors import UsageError, nearest
+
+BASELINE = "baseline"
+_TOGETHER = "together_with"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_MAXIMUM_BYTES = 1 << 20
+
+
+class Study(BaseModel):
+    """A resolved study: every configuration spelled out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
+    description: Annotated[str, Field(max_length=2000)] = ""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1, max_length=1000)]
+    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
+    models: dict[str, dict[str, Configuration]]
+
+    def with_seeds(self, count: int) -> "Study":
+        """Return the same study with seeds 0 … count - 1."""
+        return self.model_copy(update={"seeds": tuple(range(count))})
+
+
+def shipped_studies() -> list[str]:
+    """Return the names of the studies that come with the package."""
+    return sorted(path.name.removesuffix(".yaml") for path in _shipped().iterdir() if path.name.endswith(".yaml"))
+
+
+def study_text(name: str) -> str:
+    """Return the YAML of a shipped study, comments included.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in shipped_studies():
+        raise UsageError(f"unknown study '{name}': {nearest(name, shipped_studies())} (or a file that ends in .yaml)")
+    return (_shipped() / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_study(name_or_path: str) -> Study:
+    """Return the shipped study of that name, or the one in that ``.yaml`` file.
+
+    Raises:
+        UsageError: no such study, or something in it is wrong; the line says what, where and what is valid.
+    """
+    if not name_or_path.endswith((".yaml", ".yml")):
+        return parse_study(study_text(name_or_path), name_or_path)
+    path = Path(name_or_path)
+    try:
+        if path.stat().st_size > _MAXIMUM_BYTES:
+            raise UsageError(f"{path} is larger than 1 MiB: not a study file")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UsageError(
+            f"cannot read study file {path}: {reason}; 'fashion-compare init' writes one to start from"
+        ) from error
+    return parse_study(text, str(path))
+
+
+def parse_study(text: str, where: str) -> Study:
+    """Return the study that the YAML `text` describes; `where` names it in errors."""
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    content = _mapping(content, where, {"name", "description", "seeds", "training_images", "models"})
+    models = _mapping(content.get("models"), f"{where}: models", set(CONFIGURATIONS), what="model")
+    if not models:
+        raise UsageError(f"{where}: models: empty; expected at least one of {', '.join(CONFIGURATIONS)}")
+    resolved = {model: _configurations(model, part, f"{where}: models.{model}") for model, part in models.items()}
+    seeds = content.get("seeds", 3)
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if not 1 <= seeds <= 1000:
+            raise UsageError(f"{where}: seeds: got {seeds}, expected 1 to 1000, or a list of seeds")
+        seeds = list(range(seeds))
+    if isinstance(seeds, list) and len(seeds) != len({str(seed) for seed in seeds}):
+        raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
+    try:
+        return Study.model_validate(content | {"seeds": seeds, "models": resolved})
+    except ValidationError as error:
+        raise UsageError(_one_line(error, where)) from error
+
+
+def configuration(model: str, settings: dict[str, Any], where: str) -> Configuration:
+    """Return the validated configuration of a model.
+
+    Raises:
+        UsageError: unknown model or field, or a value of the wrong type or out of range.
+    """
+    if model not in CONFIGURATIONS:
+        raise UsageError(f"{where}: unknown model '{model}': {nearest(model, CONFIGURATIONS)}")
+    kind = CONFIGURATIONS[model]
+    _mapping(settings, where, set(kind.model_fields) - {"model"})
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        raise UsageError(_one_line(error, where)) from error
+
+
+def to_yaml(study: Study) -> str:
+    """Return the resolved study as a study file, every setting spelled out."""
+    models: dict[str, Any] = {}
+    for model, configurations in study.models.items():
+        plain = {name: c.model_dump(mode="json", exclude={"model"}) for name, c in configurations.items()}
+        base = plain.pop(BASELINE)
+        models[model] = {"baseline": base, "variations": {name: _changes(base, c) for name, c in plain.items()}}
+    content = study.model_dump(mode="json", exclude={"models"}) | {"models": models}
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def changed_field(base: Configuration, other: Configuration) -> str:
+    """Return the field in which a variation differs from its baseline (the first, when others move with it)."""
+    return next(name for name in type(base).model_fields if getattr(base, name) != getattr(other, name))
+
+
+def _configurations(model: str, content: Any, where: str) -> dict[str, Configuration]:
+    """Resolve a model's baseline and variations."""
+    content = _mapping(content, where, {"baseline", "variations"})
+    base_settings = content.get("baseline") or {}
+    base = configuration(model, base_settings, f"{where}.baseline")
+    resolved: dict[str, Configuration] = {BASELINE: base}
+    variations = content.get("variations") or {}
+    if not isinstance(variations, dict):
+        raise UsageError(f"{where}.variations: got {type(variations).__name__}, expected names with their changes")
+    for name, change in variations.items():
+        here = f"{where}.variations.{name}"
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name == BASELINE:
+            raise UsageError(f"{here}: not a usable name; expected a-z, 0-9, '-' and '_', and not '{BASELINE}'")
+        resolved[name] = _variation(model, base, base_settings, change, here)
+    return resolved
+
+
+def _variation(
+    model: str, base: Configuration, base_settings: dict[str, Any], change: Any, where: str
+) -> Configuration:
+    fields = set(CONFIGURATIONS[model].model_fields) - {"model"}
+    change = dict(_mapping(change, where, fields | {_TOGETHER}))
+    moved = dict(_mapping(change.pop(_TOGETHER, {}), f"{where}.{_TOGETHER}", fields))
+    if len(change) != 1:
+        raise UsageError(
+            f"{where}: changes {len(change)} fields ({', '.join(change) or 'none'}), expected one; "
+            f"what has to move with it goes under '{_TOGETHER}:'"
+        )
+    varied = configuration(model, {**base_settings, **change, **moved}, where)
+    if varied == base:
+        raise UsageError(f"{where}: is the same as the baseline; expected another value")
+    if next(iter(change)) == "momentum" and varied.optimizer != "momentum":
+        raise UsageError(f"{where}: momentum has no effect with optimizer '{varied.optimizer}'; set that to 'momentum'")
+    return varied
+
+
+def _changes(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    changed = {name: value for name, value in other.items() if value != base[name]}
+    first = next(iter(changed))
+    moved = {name: value for name, value in changed.items() if name != first}
+    return {first: changed[first]} | ({_TOGETHER: moved} if moved else {})
+
+
+def _mapping(content: Any, where: str, valid: set[str], what: str = "field") -> dict[str, Any]:
+    """Check that `content` is a mapping with known keys."""
+    if not isinstance(content, dict):
+        got = "nothing" if content is None else type(content).__name__
+        raise UsageError(f"{where}: got {got}, expected a mapping with {', '.join(sorted(valid))}")
+    for key in content:
+        if key not in valid:
+            raise UsageError(f"{where}: unknown {what} '{key}': {nearest(str(key), valid)}")
+    return content
+
+
+def _one_line(error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    value = repr(first["input"])
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    message = first["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
+    return f"{where}: {place}: got {shown}, {message}"
+
+
+def _shipped() -> Any:
+    return resources.files("fashion_compare.study") / "studies"

@@ -1,0 +1,65 @@
+"""What one run does from start to end, in whichever process: train, score, and leave its result behind."""
+
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from fashion_compare.data.dataset import Dataset, load, training_subset
+from fashion_compare.data.sources import Source
+from fashion_compare.errors import DataError
+from fashion_compare.evaluation.metrics import scores
+from fashion_compare.evaluation.predictions import load_predictions
+from fashion_compare.store import read_json, write_json
+from fashion_compare.study.environment import environment
+from fashion_compare.study.plan import RUN_FORMAT, Run, data_identity
+from fashion_compare.training import Epoch, best_epoch, train
+
+
+@lru_cache(maxsize=1)
+def dataset_of(source: Source) -> Dataset:
+    """Return the data, read once per process."""
+    return load(source)
+
+
+def execute(run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None) -> dict[str, Any]:
+    """Train and score `run`, unless it is done already, and return its entry of results.json.
+
+    Raises:
+        UserError: the run diverged, its directory holds another run, or the data or the disk failed.
+    """
+    directory = run.directory
+    directory.claim(run.identity)
+    if directory.is_done:
+        entry: dict[str, Any] = read_json(directory.result)
+        return entry
+    dataset = dataset_of(run.source)
+    if data_identity(dataset) != run.data:
+        raise DataError(f"the data changed while the study ran ({run.source.description}); start it again")
+    train(run.configuration, run.seed, training_subset(dataset, run.training_images), directory, on_epoch)
+    entry = result_entry(run)
+    write_json(directory.result, entry)
+    shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)
+    return entry
+
+
+def result_entry(run: Run) -> dict[str, Any]:
+    """Make a finished run's entry from its files."""
+    history = run.directory.read_metrics()
+    best = best_epoch(history)
+    seconds = [line["seconds"] for line in history[1:]]
+    parts = {part: scores(p.labels, p.logits) for part, p in load_predictions(run.directory.predictions).items()}
+    return {
+        "format": RUN_FORMAT,
+        "model": run.model,
+        "configuration": run.name,
+        "seed": run.seed,
+        "epochs": run.configuration.epochs,
+        "best_epoch": best,
+        "seconds": sum(seconds),
+        "seconds_per_epoch": sorted(seconds)[len(seconds) // 2] if seconds else None,
+        **parts,
+        "last": {name: value for name, value in history[-1].items() if name != "seconds"},
+        "environment": environment(),
+    }
+

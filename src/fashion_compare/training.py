@@ -1,0 +1,159 @@
+"""ONE training loop for both models: same batch order, same measurements, same choice of the best epoch."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion_compare.classifier import Classifier, Configuration, build
+from fashion_compare.classifier.interface import Arrays, Labels, NonFiniteLossError
+from fashion_compare.classifier.scores import accuracy, cross_entropy
+from fashion_compare.data.dataset import Dataset, evaluation_part
+from fashion_compare.errors import UserError
+from fashion_compare.store import RunDirectory, load_arrays, save_arrays, write_atomically
+
+Epoch = dict[str, Any]
+Parts = dict[str, tuple[Any, Labels]]
+
+
+class DivergedError(UserError):
+    """A run whose loss became infinite or not a number."""
+
+
+@dataclass
+class Progress:
+    """How far a run is: everything besides the classifier that the next epoch depends on."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best: Arrays = field(default_factory=dict)
+
+
+def best_epoch(history: list[Epoch]) -> int:
+    """Return the epoch with the best validation accuracy; ties: lower validation loss, then earlier."""
+    best = min(history, key=lambda line: (-line["validation_accuracy"], line["validation_loss"], line["epoch"]))
+    return int(best["epoch"])
+
+
+def batch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
+    """Return the order of the training images in an epoch: a function of seed and epoch alone."""
+    return np.random.default_rng([seed, epoch]).permutation(images)
+
+
+def train(
+    configuration: Configuration,
+    seed: int,
+    dataset: Dataset,
+    directory: RunDirectory,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Classifier:
+    """Train one run to its end, from its checkpoint if it has one, and write its weights and predictions.
+
+    Args:
+        configuration: what to train, and how.
+        seed: of initial weights, batch order and dropout.
+        dataset: with the training part that this run sees.
+        directory: claimed for this run; metrics, checkpoint, weights and predictions go there.
+        on_epoch: called with each epoch's line of metrics.
+
+    Returns:
+        The classifier with the weights of the best epoch.
+
+    Raises:
+        DivergedError: the loss became non-finite; the last checkpoint stays.
+    """
+    mean, deviation = float(dataset.train_images.mean()), float(dataset.train_images.std())
+    classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
+    images = classifier.prepare(dataset.train_images)
+    part = evaluation_part(len(dataset.train_labels))
+    measured: Parts = {
+        "train": (classifier.prepare(dataset.train_images[part]), dataset.train_labels[part]),
+        "validation": (classifier.prepare(dataset.validation_images), dataset.validation_labels),
+    }
+
+    progress = _resume(classifier, directory)
+    for epoch in range(len(progress.history), configuration.epochs + 1):
+        line: Epoch = {"epoch": epoch, "objective": None, "seconds": 0.0}
+        if epoch > 0:
+            order = batch_order(seed, epoch, len(dataset.train_labels))
+            started = time.perf_counter()
+            try:
+                line["objective"] = classifier.train_epoch(images, dataset.train_labels, order)
+            except NonFiniteLossError as error:
+                raise _diverged(directory, epoch, f"step {error.step}") from error
+            line["seconds"] = time.perf_counter() - started
+        line |= _measure(classifier, measured)
+        if not all(math.isfinite(line[name]) for name in ("train_loss", "validation_loss", "penalty")):
+            raise _diverged(directory, epoch, "its end")
+        progress.history.append(line)
+        if best_epoch(progress.history) == epoch:
+            progress.best = classifier.weights()
+        _save(classifier, progress, directory)
+        on_epoch(line)
+
+    _write_weights(classifier, progress, directory)
+    classifier.load_weights(progress.best)
+    measured["test"] = classifier.prepare(dataset.test_images), dataset.test_labels
+    _write_predictions(classifier, measured, directory)
+    return classifier
+
+
+def _measure(classifier: Classifier, parts: Parts) -> Epoch:
+    """Return loss and accuracy on each part, in evaluation mode and without the penalty, and the penalty."""
+    line: Epoch = {"penalty": classifier.penalty()}
+    for name, (prepared, labels) in parts.items():
+        logits = classifier.logits(prepared)
+        finite = bool(np.isfinite(logits).all())
+        line[f"{name}_loss"] = cross_entropy(logits, labels) if finite else math.nan
+        line[f"{name}_accuracy"] = accuracy(logits, labels)
+    return line
+
+
+def _diverged(directory: RunDirectory, epoch: int, where: str) -> DivergedError:
+    return DivergedError(
+        f"{directory.path} diverged: non-finite loss in epoch {epoch} at {where}; "
+        "a lower learning_rate usually helps"
+    )
+
+
+def _save(classifier: Classifier, progress: Progress, directory: RunDirectory) -> None:
+    """Write the state that the next epoch starts from, then the line that people read."""
+    arrays = {
+        **{f"weights/{name}": value for name, value in classifier.weights().items()},
+        **{f"state/{name}": value for name, value in classifier.state().items()},
+        **{f"best/{name}": value for name, value in progress.best.items()},
+    }
+    save_arrays(directory.checkpoint, arrays, {"history": json.dumps(progress.history)})
+    directory.write_metrics(progress.history)
+
+
+def _resume(classifier: Classifier, directory: RunDirectory) -> Progress:
+    """Put the classifier where the checkpoint left it, if there is one."""
+    if not directory.checkpoint.exists():
+        return Progress()
+    arrays, metadata = load_arrays(directory.checkpoint)
+    groups: dict[str, Arrays] = {"weights": {}, "state": {}, "best": {}}
+    for key, value in arrays.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = value
+    classifier.load_weights(groups["weights"])
+    classifier.load_state(groups["state"])
+    return Progress(json.loads(metadata["history"]), groups["best"])
+
+
+def _write_weights(classifier: Classifier, progress: Progress, directory: RunDirectory) -> None:
+    best = {f"best.{name}": value for name, value in progress.best.items()}
+    save_arrays(directory.weights, classifier.weights() | best, {"best_epoch": str(best_epoch(progress.history))})
+
+
+def _write_predictions(classifier: Classifier, parts: Parts, directory: RunDirectory) -> None:
+    """Write labels and logits of each part, the test set's under the plain names."""
+    arrays: Arrays = {}
+    for name, (prepared, labels) in parts.items():
+        prefix = "" if name == "test" else f"{name}_"
+        arrays |= {f"{prefix}labels": labels, f"{prefix}logits": classifier.logits(prepared)}
+    write_atomically(directory.predictions, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]

@@ -1,0 +1,196 @@
+"""Where the data comes from: the order of places, what is named and what is passed over."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from fashion_compare.data import sources
+from fashion_compare.data.download import NoMirrorReachable
+from fashion_compare.data.sources import FILE_NAMES, find_local, resolve
+from fashion_compare.errors import DataError
+
+# Port 9 (discard) on loopback: refused at once, whatever the network outside.
+CLOSED = ("https://127.0.0.1:9/",)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test a home, a cache and a working directory of its own, and no way out."""
+    for name in ("FASHION_MNIST_DIR", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    install(monkeypatch, tmp_path / "site-packages")
+    return tmp_path
+
+
+def install(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    """Let the module believe that it was installed under `root`."""
+    monkeypatch.setattr(sources, "__file__", str(root / "src" / "fashion_compare" / "data" / "sources.py"))
+
+
+def fill(directory: Path, names: tuple[str, ...] = FILE_NAMES, suffix: str = "") -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (directory / f"{name}{suffix}").write_bytes(b"not read by these tests")
+    return directory
+
+
+def auto(**settings: object) -> sources.Source:
+    return resolve("auto", announce=lambda _line: None, mirrors=CLOSED, **settings)
+
+
+def checkout(monkeypatch: pytest.MonkeyPatch, root: Path, name: str = "fashion-compare") -> None:
+    root.mkdir()
+    (root / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    install(monkeypatch, root)
+
+
+def test_the_order_of_places(home, monkeypatch):
+    """Of several copies the first in the documented order is taken."""
+    checkout(monkeypatch, home / "checkout")
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(home / "named"))
+    places = [
+        ("named", "$FASHION_MNIST_DIR"),
+        ("work/data/fashion-mnist", "data/fashion-mnist"),
+        ("shared/fashion-mnist", "../shared/fashion-mnist"),
+        ("cache/fashion-compare/fashion-mnist", "user cache"),
+        ("work/data/FashionMNIST/raw", "torchvision"),
+        ("work/FashionMNIST/raw", "torchvision"),
+        ("home/data/FashionMNIST/raw", "torchvision"),
+        ("home/.keras/datasets/fashion-mnist", "Keras"),
+    ]
+    for place, _ in places:
+        fill(home / place)
+    for place, words in places:
+        found = auto()
+        assert (found.kind, found.directory) == ("files", home / place)
+        assert words in found.description
+        assert str(home) not in found.description
+        (home / place / FILE_NAMES[2]).unlink()
+        monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
+    with pytest.raises(NoMirrorReachable):
+        auto()
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_gzipped_or_not(home, suffix):
+    """Files count with and without .gz, mixed too."""
+    directory = fill(fill(home / "copy", FILE_NAMES[:1]), FILE_NAMES[1:], suffix)
+    assert resolve(str(directory)).directory == directory
+
+
+def test_shared_is_looked_at_from_a_source_checkout_only(home, monkeypatch):
+    """../shared beside an installation, or beside somebody else's project, is not touched."""
+    fill(home / "shared" / "fashion-mnist")
+    assert find_local() is None
+    checkout(monkeypatch, home / "other", "another-project")
+    assert find_local() is None
+    checkout(monkeypatch, home / "mine")
+    found = find_local()
+    assert found is not None
+    assert found.directory == home / "shared" / "fashion-mnist"
+
+
+def test_a_named_directory_goes_before_the_environment(home, monkeypatch):
+    """--data DIR wins over $FASHION_MNIST_DIR; a relative one is made absolute, ~ is expanded."""
+    monkeypatch.setenv("FASHION_MNIST_DIR", str(fill(home / "environment")))
+    copy = fill(home / "work" / "copy")
+    assert resolve("copy").directory == copy
+    assert resolve("copy").description == "the local copy named by --data"
+    fill(home / "home" / "copy")
+    assert resolve("~/copy").directory == home / "home" / "copy"
+
+
+@pytest.mark.parametrize("option", ["--data", "$FASHION_MNIST_DIR"])
+def test_a_named_directory_without_the_files_is_an_error(home, monkeypatch, option):
+    """A directory that is missing, empty or incomplete is named with what it lacks; nothing else is tried."""
+    fill(home / "work" / "data" / "fashion-mnist")
+
+    def message(directory: Path) -> str:
+        monkeypatch.setenv("FASHION_MNIST_DIR", str(directory))
+        with pytest.raises(DataError) as caught:
+            resolve(str(directory)) if option == "--data" else auto(stand_in_allowed=True)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert f"{option}: {home / 'none'} is not a directory" in message(home / "none")
+    incomplete = message(fill(home / "some", FILE_NAMES[:3]))
+    assert f"lacks {FILE_NAMES[3]};" in incomplete
+    (home / "empty").mkdir()
+    assert all(name in message(home / "empty") for name in FILE_NAMES)
+    assert "is not a directory" in message(home / "some" / FILE_NAMES[0])
+
+
+def test_an_incomplete_copy_in_a_usual_place_is_passed_over_and_named(home):
+    """Nobody asked for that place, so the next one is looked at; the user hears of it."""
+    fill(home / "work" / "data" / "fashion-mnist", FILE_NAMES[:3])
+    keras = fill(home / "home" / ".keras" / "datasets" / "fashion-mnist", suffix=".gz")
+    lines: list[str] = []
+    found = find_local(lines.append)
+    assert found is not None
+    assert found.directory == keras
+    assert len(lines) == 1
+    assert f"lacks {FILE_NAMES[3]}" in lines[0]
+
+
+def test_directories_with_the_files_names_are_no_files(home):
+    """Four directories called like the files are no data set."""
+    for name in FILE_NAMES:
+        (home / "work" / "data" / "fashion-mnist" / name).mkdir(parents=True)
+    assert find_local() is None
+
+
+def test_an_empty_environment_variable_names_nothing(monkeypatch):
+    """FASHION_MNIST_DIR= is the same as not set."""
+    monkeypatch.setenv("FASHION_MNIST_DIR", "")
+    with pytest.raises(NoMirrorReachable):
+        auto()
+
+
+def test_synthetic_reads_and_fetches_nothing(home):
+    """--data synthetic is the stand-in, said aloud, even where a copy lies."""
+    fill(home / "work" / "data" / "fashion-mnist")
+    lines: list[str] = []
+    found = resolve("synthetic", announce=lines.append)
+    assert (found.kind, found.directory) == ("synthetic", None)
+    assert "STAND-IN" in lines[0]
+
+
+def test_no_mirror_is_one_line_that_says_what_to_do(capsys):
+    """Without permission for the stand-in an unreachable network is an error with the three ways out."""
+    with pytest.raises(NoMirrorReachable) as caught:
+        resolve("auto", mirrors=CLOSED)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(
+        way in message for way in ("--data DIR", "$FASHION_MNIST_DIR", "--data synthetic", "127.0.0.1:9")
+    )
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "downloading" in captured.err
+
+
+def test_the_stand_in_only_where_allowed_and_announced():
+    """With permission the same unreachable network gives the stand-in, and the last line says so loudly."""
+    lines: list[str] = []
+    found = resolve("auto", stand_in_allowed=True, announce=lines.append, mirrors=CLOSED)
+    assert found.kind == "synthetic"
+    assert lines[-1].startswith("WARNING: no mirror")
+    assert "STAND-IN" in lines[-1]
+
+
+def test_the_default_mirrors_go_through_the_proxy(home):
+    """https_proxy is honoured: with a closed one even the real mirrors cannot be reached."""
+    with pytest.raises(NoMirrorReachable, match=r"storage\.googleapis\.com: Connection refused"):
+        resolve("auto", announce=lambda _line: None)
+
+
+def test_a_source_survives_pickling():
+    """Workers get the source by pickle and read the data themselves."""
+    found = resolve("synthetic", announce=lambda _line: None)
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - its own bytes
