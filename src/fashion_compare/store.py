@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fashion_compare.errors import UserError
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Replace `path` by what `write` writes: same-directory temporary file, fsync, replace, fsync directory.
 
     Raises:
@@ -39,7 +39,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically."""
-    write_atomically(path, lambda file: file.write(content) and None)
+    write_atomically(path, lambda file: file.write(content))
 
 
 def write_text(path: Path, content: str) -> None:

@@ -115,8 +115,7 @@ def _measure(classifier: Classifier, parts: Parts) -> Epoch:
 
 def _diverged(directory: RunDirectory, epoch: int, where: str) -> DivergedError:
     return DivergedError(
-        f"{directory.path} diverged: non-finite loss in epoch {epoch} at {where}; "
-        "a lower learning_rate usually helps"
+        f"{directory.path} diverged: non-finite loss in epoch {epoch} at {where}; a lower learning_rate usually helps"
     )
 
 

@@ -167,9 +167,7 @@ def test_no_mirror_is_one_line_that_says_what_to_do(capsys):
         resolve("auto", mirrors=CLOSED)
     message = str(caught.value)
     assert "\n" not in message
-    assert all(
-        way in message for way in ("--data DIR", "$FASHION_MNIST_DIR", "--data synthetic", "127.0.0.1:9")
-    )
+    assert all(way in message for way in ("--data DIR", "$FASHION_MNIST_DIR", "--data synthetic", "127.0.0.1:9"))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "downloading" in captured.err

@@ -46,7 +46,7 @@ class CnnClassifier:
         self.module.train()
         targets, indices = torch.from_numpy(labels), torch.from_numpy(order)
         total = 0.0
-        for step, chosen in enumerate(indices.split(self._configuration.batch_size), start=1):
+        for step, chosen in enumerate(_split(indices, self._configuration.batch_size), start=1):
             images = prepared.index_select(0, chosen).contiguous(memory_format=torch.channels_last)
             loss = nn.functional.cross_entropy(self.module(images), targets[chosen])
             objective = float(loss.detach()) + self.penalty()
@@ -65,7 +65,7 @@ class CnnClassifier:
         with torch.inference_mode():
             parts = [
                 self.module(part.contiguous(memory_format=torch.channels_last))
-                for part in prepared.split(_EVALUATION_BATCH)
+                for part in _split(prepared, _EVALUATION_BATCH)
             ]
         logits: Logits = torch.cat(parts).numpy()
         return logits
@@ -135,6 +135,12 @@ class CnnClassifier:
                     parameters = sum(p.numel() for p in layer.parameters())
                     layers.append(LayerComplexity(name, kind, tuple(shape.shape[1:]), parameters, multiply_accumulates))
         return layers
+
+
+def _split(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Return slices of `size` rows; torch's own split, which carries no types."""
+    parts: tuple[Tensor, ...] = tensor.split(size)  # type: ignore[no-untyped-call]
+    return parts
 
 
 def _cost(layer: nn.Module, output: Tensor) -> tuple[str, int]:

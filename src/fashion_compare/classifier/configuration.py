@@ -13,7 +13,9 @@ class _Configuration(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, le=100, description="step size of the optimiser")] = 1e-3
     batch_size: Annotated[int, Field(ge=1, le=60_000, description="images per step")] = 128
     epochs: Annotated[int, Field(ge=0, le=10_000, description="passes over the training images")] = 10
-    optimizer: Annotated[Literal["sgd", "momentum", "adam"], Field(description="how a gradient becomes a step")] = "adam"
+    optimizer: Annotated[Literal["sgd", "momentum", "adam"], Field(description="how a gradient becomes a step")] = (
+        "adam"
+    )
     momentum: Annotated[float, Field(ge=0, lt=1, description="used by the optimizer 'momentum' alone")] = 0.9
     l1: Annotated[float, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights")] = 0.0
     l2: Annotated[float, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights")] = 0.0

@@ -106,7 +106,13 @@ class FfnnClassifier:
     def complexity(self) -> list[LayerComplexity]:
         """Return the dense layers: W (fan_in, fan_out) costs fan_in·fan_out multiply-accumulates."""
         return [
-            LayerComplexity(f"dense{i}", f"dense {fan_in} → {fan_out}", (fan_out,), (fan_in + 1) * fan_out, fan_in * fan_out)
+            LayerComplexity(
+                f"dense{i}",
+                f"dense {fan_in} → {fan_out}",
+                (fan_out,),
+                (fan_in + 1) * fan_out,
+                fan_in * fan_out,
+            )
             for i, (fan_in, fan_out) in enumerate(itertools.pairwise(self.network.layer_sizes), start=1)
         ]
 

@@ -20,7 +20,9 @@ def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[
     loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
     ranking = sorted(configurations, key=lambda name: (-accuracy[name].mean, loss[name]))
     best = ranking[0]
-    rows = compare_family([(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy")
+    rows = compare_family(
+        [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy"
+    )
     return {
         "configuration": best,
         "is_baseline": best == base,

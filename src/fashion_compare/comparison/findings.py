@@ -99,9 +99,7 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
         if point["change"] is None:
             continue
         low, high = point["change"]["interval"]
-        parts.append(
-            f"{point['value']}: {points(point['change']['mean'])} points [{points(low)}, {points(high)}]"
-        )
+        parts.append(f"{point['value']}: {points(point['change']['mean'])} points [{points(low)}, {points(high)}]")
     base = next(point for point in entry["points"] if point["change"] is None)
     return [
         _finding(
@@ -114,9 +112,7 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
     ]
 
 
-def regularisation(
-    model: str, name: str, held: Mapping[str, Any], base: Mapping[str, Any]
-) -> list[Finding]:
+def regularisation(model: str, name: str, held: Mapping[str, Any], base: Mapping[str, Any]) -> list[Finding]:
     """Fires for a variation of L1, L2 or dropout that moved the gap between training and validation accuracy."""
     if held["change"]["parameter"] not in ("l1", "l2", "dropout"):
         return []
@@ -172,7 +168,7 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
         elif row["verdict"] == "undecided":
             text = f"{names}: not decided with {len(row['seeds'])} seeds; {difference}."
         else:
-            text = f"{names}: no verdict, for {len(row['seeds'])} seed(s) show no spread; {difference}."
+            text = f"{names}: {difference}; no verdict below three seeds."
         found.append(_finding(f"winner_{pairing}", None, text, {"mean": row["mean"], "interval": row["interval"]}))
     return found
 

@@ -23,9 +23,7 @@ def sensitivity(
     for name, (parameter, base_value, value) in changes.items():
         if name not in configurations or not set(configurations[name].seeds()) & set(base.seeds()):
             continue
-        entry = parameters.setdefault(
-            parameter, {"parameter": parameter, "points": [_point(base, base, base_value)]}
-        )
+        entry = parameters.setdefault(parameter, {"parameter": parameter, "points": [_point(base, base, base_value)]})
         entry["points"].append(_point(configurations[name], base, value))
     for entry in parameters.values():
         means = [point["validation_accuracy"]["mean"] for point in entry["points"]]

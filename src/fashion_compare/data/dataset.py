@@ -169,9 +169,7 @@ def evaluation_part(training_images: int, size: int = EVALUATION_IMAGES) -> np.n
     return np.sort(order[:size]).astype(np.int64)
 
 
-def _read(
-    directory: Path, expected_sha256: Mapping[str, str]
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _read(directory: Path, expected_sha256: Mapping[str, str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     arrays, sha256 = {}, {}
     for name in FILE_NAMES:
         path = file_in(directory, name)
@@ -213,9 +211,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
     """Check what the arrays of either source must be, before anything relies on it."""
     for name, array in arrays.items():
         if array.shape != (_COUNTS[name], *_ITEM_SHAPES[name]):
-            raise DataError(
-                f"{name} has shape {array.shape}, expected {(_COUNTS[name], *_ITEM_SHAPES[name])}"
-            )
+            raise DataError(f"{name} has shape {array.shape}, expected {(_COUNTS[name], *_ITEM_SHAPES[name])}")
     for name in (TRAIN_LABELS, TEST_LABELS):
         if arrays[name].max() >= len(CLASS_NAMES):
             raise DataError(f"{name} holds label {arrays[name].max()}, expected 0 to {len(CLASS_NAMES) - 1}")

@@ -109,7 +109,7 @@ def download(
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to anything else."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917 - urllib's signature
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if urlsplit(newurl).scheme != "https":
             fp.close()
             raise _MirrorError("redirects to an address without https")
@@ -126,9 +126,7 @@ def _open(url: str, timeout: float, *, method: str = "GET", offset: int = 0) -> 
     return opener.open(request, timeout=timeout)
 
 
-def _answering(
-    mirrors: Sequence[str], name: str, seconds: float, unreachable: dict[str, str]
-) -> Iterator[str]:
+def _answering(mirrors: Sequence[str], name: str, seconds: float, unreachable: dict[str, str]) -> Iterator[str]:
     """Yield mirrors in the order in which they answer; the reasons of the others go into `unreachable`.
 
     Any HTTP answer counts, an error too. Daemon threads, because no timeout interrupts a hanging name server.
@@ -249,9 +247,7 @@ def _alone_in(directory: Path, announce: Callable[[str], None]) -> Iterator[None
                 announce(f"waiting for another process that downloads into {directory}")
                 waiting = True
             if time.monotonic() > deadline:
-                raise DataError(
-                    f"another process has been downloading into {directory} for too long; stop it"
-                )
+                raise DataError(f"another process has been downloading into {directory} for too long; stop it")
             time.sleep(0.1)
         yield
 
@@ -290,9 +286,7 @@ def _what_it_is(part: Path, expected_sha256: str) -> str:
 def _reason(error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"certificate not trusted: {cause.verify_message}; SSL_CERT_FILE names the certificates to trust"
-        )
+        return f"certificate not trusted: {cause.verify_message}; SSL_CERT_FILE names the certificates to trust"
     if isinstance(cause, TimeoutError):
         return "timed out"
     text = (isinstance(cause, OSError) and cause.strerror) or str(cause) or type(cause).__name__

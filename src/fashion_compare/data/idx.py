@@ -56,9 +56,7 @@ def read_idx(path: Path, item_shape: tuple[int, ...], maximum_count: int) -> Idx
             file.seek(0)
             return _read(_reader(file, start), item_shape, maximum_count)
     except OSError as error:
-        raise DataError(
-            f"cannot read {path}: {error.strerror or error}; check the file and its rights"
-        ) from error
+        raise DataError(f"cannot read {path}: {error.strerror or error}; check the file and its rights") from error
     except (EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path} {error or 'ends too early'}; delete it and get it again") from error
 

@@ -98,9 +98,7 @@ def resolve(
     try:
         announce(f"No local copy of Fashion-MNIST found: downloading it into {cache} (about 30 MB, once).")
         wanted = {f"{name}.gz": published[name] for name in missing_files(cache)}
-        download(
-            cache, wanted, mirrors=mirrors, progress=progress, announce=announce, reach_seconds=reach_seconds
-        )
+        download(cache, wanted, mirrors=mirrors, progress=progress, announce=announce, reach_seconds=reach_seconds)
     except NoMirrorReachable as error:
         if not stand_in_allowed:
             raise NoMirrorReachable(f"{error}; {_ADVICE}") from error

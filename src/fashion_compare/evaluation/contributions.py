@@ -50,7 +50,7 @@ def _f1_macro(labels: Labels, predicted: NDArray[np.integer], classes: int) -> C
         if share:
             f1 = 2 * both.mean() / share
             column += f1 + (2.0 * both - f1 * (actual.astype(float) + called)) / share
-    return column / classes
+    return np.asarray(column / classes)
 
 
 def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
@@ -73,4 +73,4 @@ def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
         auc = placement[positive].mean()
         column += auc + np.where(positive, n / p, n / (n - p)) * (placement - auc)
     # Both sides' deviations sum to zero, so the mean over all images is the AUC itself.
-    return column / classes
+    return np.asarray(column / classes)

@@ -64,4 +64,3 @@ def scores(labels: Labels, logits: Logits) -> dict[str, Any]:
         ],
         "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
     }
-

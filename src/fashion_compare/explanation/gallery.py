@@ -53,9 +53,7 @@ def choose(labels: Labels, logits: Logits) -> NDArray[np.int64]:
     return np.array(chosen, dtype=np.int64)
 
 
-def make_gallery(
-    classifier: CnnClassifier, images: NDArray[np.uint8], labels: Labels, logits: Logits
-) -> Gallery:
+def make_gallery(classifier: CnnClassifier, images: NDArray[np.uint8], labels: Labels, logits: Logits) -> Gallery:
     """Explain the chosen test images with the trained cnn that gave `logits`."""
     index = choose(labels, logits)
     prepared = classifier.prepare(images[index])
@@ -70,7 +68,7 @@ def make_gallery(
         images=images[index],
         heat=heat,
         heat_of_label=heat_of_label,
-        empty=~coarse.any(axis=(1, 2)),
+        empty=coarse.max(axis=(1, 2)) == 0,
     )
 
 

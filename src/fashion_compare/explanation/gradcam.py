@@ -61,8 +61,9 @@ def _weights(units: int, field: ReceptiveField, pixels: int) -> NDArray[np.float
     clipped = np.clip(position, 0, units - 1)
     left = np.minimum(np.floor(clipped).astype(int), max(units - 2, 0))
     share = clipped - left
-    weights = np.zeros((pixels, units))
+    weights: NDArray[np.float64] = np.zeros((pixels, units))
     rows = np.arange(pixels)
     weights[rows, left] += 1 - share
     weights[rows, np.minimum(left + 1, units - 1)] += share
-    return weights * inside[:, None]
+    weights[~inside] = 0
+    return weights

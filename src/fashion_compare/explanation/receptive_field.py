@@ -35,7 +35,9 @@ def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
             case nn.ReLU() | nn.Tanh() | nn.Dropout():
                 pass
             case _:
-                raise ValueError(f"layer '{name}' ({type(child).__name__}) comes before '{layer}' and has no place in the image")
+                raise ValueError(
+                    f"layer '{name}' ({type(child).__name__}) comes before '{layer}' and has no place in the image"
+                )
         if name == layer:
             return ReceptiveField(start, step, size)
     raise ValueError(f"no layer '{layer}'; there are {', '.join(name for name, _ in module.named_children())}")

@@ -122,7 +122,7 @@ class Dropout:
         return dy
 
 
-ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
+ACTIVATIONS: dict[str, type[ReLU] | type[Tanh]] = {"relu": ReLU, "tanh": Tanh}
 
 
 def reuse(buffer: Array, shape: tuple[int, int]) -> Array:

@@ -104,6 +104,20 @@ def collect(
     return results
 
 
+def known_failures(study: Study, root: Path) -> dict[str, str]:
+    """Return the failures that an earlier results.json recorded of runs that are still not done."""
+    path = root / "results.json"
+    if not path.exists():
+        return {}
+    recorded = read_json(path).get("failures", [])
+    return {
+        held["run"]: held["reason"]
+        for held in recorded
+        if held["configuration"] in study.models.get(held["model"], {})
+        and not RunDirectory(run_path(root, held["model"], held["configuration"], held["seed"])).is_done
+    }
+
+
 def write_results(results: Mapping[str, Any], root: Path) -> None:
     """Write results.json and results.csv into the study's directory."""
     write_json(root / "results.json", results)
@@ -143,7 +157,10 @@ def _summarise(
     }
     summary["mean"]["confusion"] = np.mean([entry["test"]["confusion"] for entry in entries], axis=0).tolist()
     summary["mean"]["per_class"] = [
-        {metric: _mean([entry["test"]["per_class"][c][metric] for entry in entries]) for metric in ("precision", "recall", "f1", "auc")}
+        {
+            metric: _mean([entry["test"]["per_class"][c][metric] for entry in entries])
+            for metric in ("precision", "recall", "f1", "auc")
+        }
         for c in range(len(entries[0]["test"]["per_class"]))
     ]
     summary["mean"]["seconds"] = _mean([entry["seconds"] for entry in entries])
@@ -214,13 +231,22 @@ def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[st
     for pairing, (cnn, ffnn) in pairings.items():
         a, b = finished["cnn"][cnn], finished["ffnn"][ffnn]
         if set(a.seeds()) & set(b.seeds()):
-            compared[pairing] = {"comparisons": compare_all_metrics([(a, b)], "test"), "agreement": agreement(a, b)}
+            compared[pairing] = {
+                "comparisons": compare_all_metrics([(a, b)], "test"),
+                "agreement": agreement(a, b),
+            }
     return compared
 
 
 def _failure(label: str, reason: str) -> dict[str, Any]:
     model, name, seed = label.split("/")
-    return {"run": label, "model": model, "configuration": name, "seed": int(seed.removeprefix("seed-")), "reason": reason}
+    return {
+        "run": label,
+        "model": model,
+        "configuration": name,
+        "seed": int(seed.removeprefix("seed-")),
+        "reason": reason,
+    }
 
 
 def _table(results: Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ def study_text(name: str) -> str:
     """
     if name not in shipped_studies():
         raise UsageError(f"unknown study '{name}': {nearest(name, shipped_studies())} (or a file that ends in .yaml)")
-    return (_shipped() / f"{name}.yaml").read_text(encoding="utf-8")
+    return str((_shipped() / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def load_study(name_or_path: str) -> Study:
@@ -112,13 +112,34 @@ def configuration(model: str, settings: dict[str, Any], where: str) -> Configura
         raise UsageError(_one_line(error, where)) from error
 
 
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Return what ``FIELD=VALUE`` texts say, each value read as YAML reads it.
+
+    Raises:
+        UsageError: one is not of that form, or names a field twice.
+    """
+    parsed: dict[str, Any] = {}
+    for text in settings:
+        field, equals, value = text.partition("=")
+        if not equals or not field or field in parsed:
+            raise UsageError(f"--set {text}: expected FIELD=VALUE, each field once, such as learning_rate=0.01")
+        try:
+            parsed[field] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {text}: '{value}' is not a value; expected such as 0.01 or [256, 128]") from error
+    return parsed
+
+
 def to_yaml(study: Study) -> str:
     """Return the resolved study as a study file, every setting spelled out."""
     models: dict[str, Any] = {}
     for model, configurations in study.models.items():
         plain = {name: c.model_dump(mode="json", exclude={"model"}) for name, c in configurations.items()}
         base = plain.pop(BASELINE)
-        models[model] = {"baseline": base, "variations": {name: _changes(base, c) for name, c in plain.items()}}
+        models[model] = {
+            "baseline": base,
+            "variations": {name: _changes(base, c) for name, c in plain.items()},
+        }
     content = study.model_dump(mode="json", exclude={"models"}) | {"models": models}
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 

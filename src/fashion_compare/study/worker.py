@@ -48,7 +48,9 @@ def result_entry(run: Run) -> dict[str, Any]:
     history = run.directory.read_metrics()
     best = best_epoch(history)
     seconds = [line["seconds"] for line in history[1:]]
-    parts = {part: scores(p.labels, p.logits) for part, p in load_predictions(run.directory.predictions).items()}
+    parts: dict[str, Any] = {
+        part: scores(p.labels, p.logits) for part, p in load_predictions(run.directory.predictions).items()
+    }
     return {
         "format": RUN_FORMAT,
         "model": run.model,
@@ -62,4 +64,3 @@ def result_entry(run: Run) -> dict[str, Any]:
         "last": {name: value for name, value in history[-1].items() if name != "seconds"},
         "environment": environment(),
     }
-

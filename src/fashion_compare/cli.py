@@ -1,0 +1,237 @@
+"""The command line: thin commands over the rooms below. Heavy imports wait until a command needs them."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fashion_compare import __version__
+from fashion_compare.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from fashion_compare.data.dataset import Dataset
+    from fashion_compare.data.sources import Source
+
+app = typer.Typer(
+    name="fashion-compare",
+    help="Compare a neural network written from scratch with an established CNN on Fashion-MNIST.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyName = Annotated[str, typer.Argument(metavar="[STUDY]", help="A shipped study (default, quick) or a .yaml file.")]
+Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
+Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+def main() -> None:
+    """Run the command line: results on stdout, progress on stderr, one line per error, exit 0, 1, 2 or 130."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot print a character gets a '?', not an exception.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        sys.exit(_fail(str(error), error.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(_fail("stopped; finished epochs are kept, the same command goes on from there", 130))
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except typer.exceptions.TyperException as error:
+        sys.exit(_fail(f"{error.format_message()} ('fashion-compare --help' lists what there is)", 2))
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"fashion-compare: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    study: StudyName = "default",
+    data: Data = "auto",
+    out: Out = Path("runs"),
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Use seeds 0 … N-1 instead of the study's.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Runs side by side; default one per core.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
+    from fashion_compare import console
+    from fashion_compare.store import write_json, write_text
+    from fashion_compare.study import engine, plan, results, spec
+
+    resolved = spec.load_study(study)
+    if seeds is not None:
+        resolved = resolved.with_seeds(seeds)
+    _check_writable(out)
+    source, dataset = _load(data, stand_in_allowed=True)
+    root = plan.study_root(out, resolved, dataset)
+    write_text(root / "study.yaml", spec.to_yaml(resolved))
+    write_json(root / "dataset.json", results.describe_dataset(dataset, resolved))
+    runs = plan.plan(resolved, source, dataset, root)
+    count = workers or engine.available_cores()
+    console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
+    with console.study_progress(count, quiet=quiet) as show:
+        outcome = engine.run_all(runs, workers=count, on_progress=show)
+    found = results.collect(resolved, results.describe_dataset(dataset, resolved), root, outcome.failures)
+    _explain(resolved, found, dataset, root)
+    _finish(found, root)
+    print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
+    for label, reason in outcome.failures.items():
+        _fail(f"{label} failed: {reason}", 1)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/default.")],
+) -> None:
+    """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
+    from fashion_compare.store import read_json
+    from fashion_compare.study import results, spec
+
+    if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
+        known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
+        hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
+        raise UsageError(
+            f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
+        )
+    study = spec.load_study(str(directory / "study.yaml"))
+    found = results.collect(
+        study, read_json(directory / "dataset.json"), directory, results.known_failures(study, directory)
+    )
+    _finish(found, directory)
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="ffnn or cnn.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting, repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights, batch order and dropout.")] = 0,
+    data: Data = "auto",
+    out: Out = Path("runs"),
+    quiet: Quiet = False,
+) -> None:
+    """Train one model once, with live progress. Resumes by itself."""
+    from fashion_compare import console
+    from fashion_compare.study import plan, spec
+    from fashion_compare.study.worker import execute
+
+    changes = spec.parse_settings(settings or [])
+    configuration = spec.configuration(model, changes, f"train {model}")
+    _check_writable(out)
+    source, dataset = _load(data)
+    name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
+    root = out / ("train-stand-in" if dataset.is_stand_in else "train")
+    one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
+    del dataset
+    entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
+    test = entry["test"]
+    print(
+        f"{one.label}: best epoch {entry['best_epoch']} of {entry['epochs']} by validation; test accuracy "
+        f"{test['accuracy']:.4f}, macro F1 {test['f1_macro']:.4f}, macro AUC {test['auc_macro_ovr']:.4f}; "
+        f"{entry['seconds']:.1f} s of training"
+    )
+    print(f"Files: {one.directory.path}")
+
+
+@app.command()
+def data(data: Data = "auto") -> None:
+    """Find Fashion-MNIST (download it if need be), verify it, and say what it is."""
+    import numpy as np
+
+    source, dataset = _load(data)
+    print(f"{dataset.name}, {dataset.source}" + (f": {source.directory}" if source.directory else ""))
+    for part in ("train", "validation", "test"):
+        labels = getattr(dataset, f"{part}_labels")
+        counts = np.bincount(labels, minlength=len(dataset.class_names))
+        print(f"{part:>10}: {len(labels):>6} images, {counts.min()} to {counts.max()} of each class")
+    for name, digest in dataset.sha256.items():
+        print(f"{digest}  {name}")
+    print(f"{dataset.split_sha256}  validation indices")
+
+
+@app.command()
+def init(
+    study: StudyName = "default",
+    output: Annotated[Path | None, typer.Option(help="File to write; default STUDY.yaml here.")] = None,
+) -> None:
+    """Copy a shipped study to a file to edit and run."""
+    from fashion_compare.store import write_text
+    from fashion_compare.study import spec
+
+    text = spec.study_text(study)
+    path = output or Path(f"{study}.yaml")
+    if path.exists():
+        raise UsageError(f"{path} exists already; choose another name with --output")
+    write_text(path, text)
+    print(f"{path} written. Give it a name of its own (name: …), edit it, then: fashion-compare run {path}")
+
+
+def _load(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
+    """Find, verify and read the data."""
+    from fashion_compare import console
+    from fashion_compare.data import sources
+    from fashion_compare.study.worker import dataset_of
+
+    with console.download_progress() as progress:
+        source = sources.resolve(data, stand_in_allowed=stand_in_allowed, announce=console.say, progress=progress)
+    return source, dataset_of(source)
+
+
+def _explain(study: Any, found: Mapping[str, Any], dataset: "Dataset", root: Path) -> None:
+    from fashion_compare import console
+    from fashion_compare.study.explain import explain
+
+    console.say("Explaining the cnn with Grad-CAM …")
+    explain(study, found, dataset, root)
+
+
+def _finish(found: Mapping[str, Any], root: Path) -> None:
+    """Write results and report, and print the summary."""
+    from fashion_compare import console
+    from fashion_compare.report.page import write_report
+    from fashion_compare.report.summary import summary_table
+    from fashion_compare.study.results import write_results
+
+    console.say("Writing the report …")
+    write_results(found, root)
+    page = write_report(found, root)
+    console.result_console.print(summary_table(found))
+    print(f"Report:  {page}")
+    print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
+
+
+def _check_writable(out: Path) -> None:
+    """Find out before the work, not after it, whether results can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; choose a directory that can be written") from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out}: no right to write there; choose another directory")

@@ -1,0 +1,112 @@
+"""What people see while they wait: progress on stderr, live on a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    # study.progress imports NumPy and pydantic, which `--help` has no need to wait for.
+    from fashion_compare.study.progress import RunProgress, Snapshot
+
+progress_console = Console(stderr=True, highlight=False)
+result_console = Console(highlight=False)
+
+Show = Callable[["Snapshot"], None]
+
+
+def say(line: str) -> None:
+    """Print one line for people on stderr, wrapped by the terminal alone."""
+    progress_console.print(Text(line), soft_wrap=True)
+
+
+def minutes(seconds: float) -> str:
+    """Return a duration as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def study_progress(workers: int, *, quiet: bool) -> Iterator[Show]:
+    """Yield a function that shows a snapshot of a study."""
+    if quiet:
+        yield lambda _: None
+    elif progress_console.is_terminal:
+        with Live(console=progress_console, transient=True, refresh_per_second=4) as live:
+            yield lambda snapshot: live.update(_live_view(snapshot, workers))
+    else:
+        seen: set[str] = set()
+        yield lambda snapshot: _print_finished(snapshot, workers, seen)
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Yield a function that shows how far a download is: (bytes done, bytes in all or 0, file name)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=progress_console, transient=True, disable=not progress_console.is_terminal) as bar:
+        tasks: dict[str, object] = {}
+
+        def show(done: int, total: int, name: str) -> None:
+            task = tasks.setdefault(name, bar.add_task(name, total=total or None) if name not in tasks else None)
+            bar.update(task, completed=done, total=total or None)  # type: ignore[arg-type]
+
+        yield show
+
+
+def epoch_line(line: dict[str, object]) -> str:
+    """Return an epoch's metrics for a live view."""
+    return (
+        f"epoch {line['epoch']:>3}  loss {line['train_loss']:.4f} train, {line['validation_loss']:.4f} validation  "
+        f"validation accuracy {100 * line['validation_accuracy']:.2f}%"  # type: ignore[operator]
+    )
+
+
+def _live_view(snapshot: "Snapshot", workers: int) -> Group:
+    """Return one line per active run under an overall bar with the time left."""
+    left = snapshot.seconds_left(workers)
+    head = Table.grid(padding=(0, 1))
+    head.add_row(
+        ProgressBar(total=1.0, completed=snapshot.work_done, width=24),
+        f"{snapshot.finished}/{len(snapshot.runs)} runs",
+        "estimating the time left" if left is None else f"about {minutes(left)} left",
+    )
+    rows = Table.grid(padding=(0, 2))
+    for progress in snapshot.runs:
+        if progress.active and progress.line is not None:
+            rows.add_row(
+                Text(progress.run.label, style="bold", overflow="ellipsis", no_wrap=True),
+                f"epoch {progress.epochs_done}/{progress.run.configuration.epochs}",
+                f"loss {progress.line['train_loss']:.3f}/{progress.line['validation_loss']:.3f}",
+                f"validation {100 * progress.line['validation_accuracy']:.1f}%",
+            )
+    return Group(head, rows)
+
+
+def _print_finished(snapshot: "Snapshot", workers: int, seen: set[str]) -> None:
+    """Print a line for each run that ended since the last call; runs that were done before get none."""
+    ended = [p for p in snapshot.runs if p.done or p.failed]
+    if not seen:
+        # The first look: "" marks that it was taken.
+        seen.update({"", *(p.run.label for p in ended)})
+        if ended:
+            say(f"{len(ended)} of {len(snapshot.runs)} runs were done before")
+        return
+    for progress in ended:
+        if progress.run.label not in seen:
+            seen.add(progress.run.label)
+            left = snapshot.seconds_left(workers)
+            rest = f"; about {minutes(left)} left" if left else ""
+            say(f"[{len(seen) - 1}/{len(snapshot.runs)}] {progress.run.label} {_ending(progress)}{rest}")
+
+
+def _ending(progress: "RunProgress") -> str:
+    if progress.failed or progress.line is None:
+        return "failed"
+    return f"done in {minutes(progress.seconds)}, validation accuracy {100 * progress.line['validation_accuracy']:.2f}%"

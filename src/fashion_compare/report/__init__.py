@@ -1,0 +1,1 @@
+"""One self-contained page from a study's files, and the figures in it."""

@@ -1,0 +1,206 @@
+"""Turn a study's results and files into figures and one self-contained page."""
+
+import base64
+import csv
+import io
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib.image
+import numpy as np
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from fashion_compare.classifier.configuration import MODEL_NAMES
+from fashion_compare.classifier.scores import softmax
+from fashion_compare.comparison.findings import parameter_name, percent, points
+from fashion_compare.evaluation.predictions import load_predictions
+from fashion_compare.evaluation.roc import one_vs_rest_curves
+from fashion_compare.explanation.gallery import Gallery, load_gallery
+from fashion_compare.report import figures, words
+from fashion_compare.report.figures import Drawn
+from fashion_compare.store import RunDirectory, write_text
+from fashion_compare.study.explain import gallery_path
+from fashion_compare.study.plan import run_path
+
+_METRICS = tuple(words.METRIC_NAMES)
+
+
+def write_report(results: Mapping[str, Any], root: Path) -> Path:
+    """Draw the figures into ``figures/`` (SVG, and the data behind each as CSV) and write ``report.html``.
+
+    Args:
+        results: the content of results.json.
+        root: the study's directory.
+
+    Returns:
+        The page's path.
+    """
+    drawings = _draw(results, root)
+    for drawing in drawings.values():
+        write_text(root / "figures" / f"{drawing.name}.svg", drawing.svg)
+        write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows))
+    gallery = load_gallery(gallery_path(root))
+    page = root / "report.html"
+    write_text(page, _render(results, drawings, gallery))
+    return page
+
+
+def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
+    """Draw every figure that the results allow."""
+    class_names = results["dataset"]["class_names"]
+    histories = _histories(results, root)
+    drawings = [
+        figures.overview(results),
+        figures.learning_curves(
+            {m: {"baseline": h["baseline"]} for m, h in histories.items() if "baseline" in h}, "loss"
+        ),
+        figures.complexity(results),
+    ]
+    drawings[1] = Drawn("curves-baseline", drawings[1].svg, drawings[1].rows, drawings[1].caption)
+    drawings += [figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
+    if results["comparisons"]:
+        drawings += [figures.differences(results, "accuracy", "accuracy"), figures.sensitivity(results)]
+    chosen = {model: held["configuration"] for model, held in results["best"].items()}
+    for model, name in chosen.items():
+        held = results["models"][model]["configurations"][name]
+        run = held["runs"][0]
+        drawings.append(figures.confusion(model, name, held["mean"]["confusion"], class_names))
+        test = load_predictions(RunDirectory(run_path(root, model, name, run["seed"])).predictions)["test"]
+        curves = one_vs_rest_curves(test.labels, softmax(test.logits))
+        drawings.append(
+            figures.roc(model, name, curves, [entry["auc"] for entry in run["test"]["per_class"]], class_names)
+        )
+    by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
+    drawings.append(figures.per_class(by_class, class_names))
+    return {drawing.name: drawing for drawing in drawings}
+
+
+def _histories(results: Mapping[str, Any], root: Path) -> dict[str, dict[str, list[list[dict[str, Any]]]]]:
+    """Return model → configuration → the finished runs' metrics, an epoch a line."""
+    return {
+        model: {
+            name: [
+                RunDirectory(run_path(root, model, name, run["seed"])).read_metrics() for run in configuration["runs"]
+            ]
+            for name, configuration in held["configurations"].items()
+            if configuration["runs"]
+        }
+        for model, held in results["models"].items()
+    }
+
+
+def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None) -> str:
+    # Autoescape: names come from study files, and must stay text.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fashion_compare.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "points": points,
+        "number": words.number,
+        "signed": words.signed,
+        "parameter": parameter_name,
+        "thousands": lambda value: f"{value:,}",
+    }
+    package = resources.files("fashion_compare.report") / "templates"
+    return environment.get_template("report.html.j2").render(
+        results=results,
+        words=words,
+        metrics=_METRICS,
+        metric_names=words.METRIC_NAMES,
+        model_names=MODEL_NAMES,
+        figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
+        comparisons=_by_configuration(results),
+        gallery=_gallery_items(gallery, results["dataset"]["class_names"]),
+        findings=_by_model(results),
+        challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
+        style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        script=Markup((package / "script.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+    )
+
+
+def challenges() -> str:
+    """Return the hand-written page on obstacles: the wheel's copy, or the source checkout's file."""
+    packaged = resources.files("fashion_compare.report") / "challenges.md"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).resolve().parents[3] / "docs" / "challenges.md").read_text(encoding="utf-8")
+
+
+def _by_configuration(results: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return model → variation → metric → its comparison with the baseline."""
+    found: dict[str, dict[str, dict[str, Any]]] = {model: {} for model in results["models"]}
+    for row in results["comparisons"]:
+        found[row["a"]["model"]].setdefault(row["a"]["configuration"], {})[row["metric"]] = row
+    return found
+
+
+def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the findings' texts under 'both models' and under each model."""
+    grouped: dict[str, list[str]] = {}
+    for finding in sorted(results["findings"], key=lambda finding: finding["model"] is not None):
+        grouped.setdefault(finding["model"] or "both models", []).append(finding["text"])
+    return grouped
+
+
+def _gallery_items(gallery: Gallery | None, class_names: list[str]) -> list[dict[str, Any]]:
+    """Return what the page shows of each explained image; heat is opaque at the gallery's highest value."""
+    if gallery is None:
+        return []
+    highest = float(max(gallery.heat.max(), gallery.heat_of_label.max(), 1e-12))
+    items = []
+    for i in range(len(gallery.index)):
+        right = bool(gallery.label[i] == gallery.predicted[i])
+        items.append(
+            {
+                "index": int(gallery.index[i]),
+                "label": class_names[gallery.label[i]],
+                "predicted": class_names[gallery.predicted[i]],
+                "probability": float(gallery.probability[i]),
+                "right": right,
+                "empty": bool(gallery.empty[i]),
+                "highest": float(gallery.heat[i].max()),
+                "image": _image_uri(gallery.images[i]),
+                "heat": _heat_uri(gallery.heat[i] / highest),
+                "heat_of_label": None if right else _heat_uri(gallery.heat_of_label[i] / highest),
+            }
+        )
+    return items
+
+
+def _image_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return an image dark on light, and never so dark that heat over it could not be seen."""
+    grey = (255 - 0.6 * pixels).astype(np.uint8)
+    return _png_uri(np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def _heat_uri(heat: NDArray[np.floating[Any]]) -> str:
+    """Return heat in 0 … 1 as a see-through orange layer."""
+    layer = np.empty((*heat.shape, 4), np.uint8)
+    layer[...] = (214, 56, 20, 0)
+    layer[..., 3] = np.round(255 * 0.9 * np.clip(heat, 0, 1))
+    return _png_uri(layer)
+
+
+def _png_uri(pixels: NDArray[np.uint8]) -> str:
+    out = io.BytesIO()
+    matplotlib.image.imsave(out, pixels, format="png")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()

@@ -1,0 +1,73 @@
+"""How every figure looks, and how it becomes an SVG that follows the page's light or dark theme."""
+
+import io
+import re
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+MODEL_COLOURS = {"ffnn": "#c2570c", "cnn": "#1f6fb4"}
+# Okabe and Ito's colours for ten classes: distinct without red-green vision; the last two are light and dark grey.
+CLASS_COLOURS = (
+    "#e69f00", "#56b4e9", "#009e73", "#b8a800", "#0072b2",
+    "#d55e00", "#cc79a7", "#7f3c8d", "#999999", "#555555",
+)  # fmt: skip
+INK, GRID = "#123456", "#dddddd"
+
+# Colours that change with the theme; a figure looked at by itself falls back to the light ones.
+_THEMED = {
+    INK: "currentColor",
+    GRID: "var(--line, #dddddd)",
+    MODEL_COLOURS["ffnn"]: f"var(--ffnn, {MODEL_COLOURS['ffnn']})",
+    MODEL_COLOURS["cnn"]: f"var(--cnn, {MODEL_COLOURS['cnn']})",
+}
+SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "fashion-compare",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "xtick.color", "ytick.color"),
+        INK,
+    ),
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure in inches; no global state is touched, and no window can open."""
+    with mpl.rc_context(SETTINGS):
+        return Figure(figsize=(width, height), layout="constrained")
+
+
+def to_svg(figure: Figure, title: str) -> str:
+    """Return the figure as an SVG element with `title` as its accessible name; the same figure gives the same text."""
+    out = io.StringIO()
+    with mpl.rc_context(SETTINGS):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, themed in _THEMED.items():
+        text = text.replace(colour, themed)
+    # The page scales the drawing by its viewBox, and its own font is used.
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r"font: ([^;\"]*?)'?DejaVu Sans'?[^;\"]*", r"font: \1system-ui, sans-serif", text)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(title)}" ', 1)
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
