@@ -21,8 +21,8 @@ from fashion_compare.comparison.findings import parameter_name, percent, points
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
-from fashion_compare.report import figures, words
-from fashion_compare.report.figures import Drawn
+from fashion_compare.report import class_figures, curve_figures, score_figures, words
+from fashion_compare.report.drawing import Drawn
 from fashion_compare.store import RunDirectory, write_text
 from fashion_compare.study.explain import gallery_path
 from fashion_compare.study.plan import run_path
@@ -55,28 +55,28 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
     class_names = results["dataset"]["class_names"]
     histories = _histories(results, root)
     drawings = [
-        figures.overview(results),
-        figures.learning_curves(
+        score_figures.overview(results),
+        curve_figures.learning_curves(
             {m: {"baseline": h["baseline"]} for m, h in histories.items() if "baseline" in h}, "loss"
         ),
-        figures.complexity(results),
+        score_figures.complexity(results),
     ]
     drawings[1] = Drawn("curves-baseline", drawings[1].svg, drawings[1].rows, drawings[1].caption)
-    drawings += [figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
+    drawings += [curve_figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
     if results["comparisons"]:
-        drawings += [figures.differences(results, "accuracy", "accuracy"), figures.sensitivity(results)]
+        drawings += [score_figures.differences(results, "accuracy", "accuracy"), score_figures.sensitivity(results)]
     chosen = {model: held["configuration"] for model, held in results["best"].items()}
     for model, name in chosen.items():
         held = results["models"][model]["configurations"][name]
         run = held["runs"][0]
-        drawings.append(figures.confusion(model, name, held["mean"]["confusion"], class_names))
+        drawings.append(class_figures.confusion(model, name, held["mean"]["confusion"], class_names))
         test = load_predictions(RunDirectory(run_path(root, model, name, run["seed"])).predictions)["test"]
         curves = one_vs_rest_curves(test.labels, softmax(test.logits))
         drawings.append(
-            figures.roc(model, name, curves, [entry["auc"] for entry in run["test"]["per_class"]], class_names)
+            class_figures.roc(model, name, curves, [entry["auc"] for entry in run["test"]["per_class"]], class_names)
         )
     by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
-    drawings.append(figures.per_class(by_class, class_names))
+    drawings.append(class_figures.per_class(by_class, class_names))
     return {drawing.name: drawing for drawing in drawings}
 
 

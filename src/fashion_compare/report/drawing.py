@@ -2,10 +2,16 @@
 
 import io
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+Rows = list[dict[str, Any]]
 
 MODEL_COLOURS = {"ffnn": "#c2570c", "cnn": "#1f6fb4"}
 # Okabe and Ito's colours for ten classes: distinct without red-green vision; the last two are light and dark grey.
@@ -46,10 +52,38 @@ SETTINGS: Any = {
 }
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure: its file name's stem, its SVG, the data behind it, and what it shows in words."""
+
+    name: str
+    svg: str
+    rows: Rows
+    caption: str
+
+
+def drawn(draw: Callable[..., tuple[str, Figure, Rows, str]]) -> Callable[..., Drawn]:
+    """Run a drawing function in the project's style and turn its figure into SVG."""
+
+    @wraps(draw)
+    def styled(*arguments: Any) -> Drawn:
+        with mpl.rc_context(SETTINGS):
+            name, figure, rows, caption = draw(*arguments)
+            return Drawn(name, to_svg(figure, caption), rows, caption)
+
+    return styled
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure in inches; no global state is touched, and no window can open."""
     with mpl.rc_context(SETTINGS):
         return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, *, filled: bool = True) -> None:
+    """Draw a mean with its interval, in percent."""
+    axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=colour, linewidth=1.6)
+    axes.plot(100 * row["mean"], y, "D", color=colour, markersize=5, markerfacecolor=colour if filled else "white")
 
 
 def to_svg(figure: Figure, title: str) -> str:

@@ -1,0 +1,107 @@
+"""Figures class by class: confusion, F1, ROC."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from fashion_compare.evaluation.roc import RocCurve
+from fashion_compare.report.drawing import CLASS_COLOURS, GRID, INK, MODEL_COLOURS, Rows, drawn, new_figure
+
+
+@drawn
+def confusion(
+    model: str, configuration: str, counts: Sequence[Sequence[float]], class_names: Sequence[str]
+) -> tuple[str, Figure, Rows, str]:
+    """A model's confusion matrix on the test set, mean over seeds."""
+    matrix = np.asarray(counts)
+    shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure = new_figure(4.6, 4.4)
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    ramp = mpl.colors.LinearSegmentedColormap.from_list(model, ["#ffffff00", MODEL_COLOURS[model]])
+    # Square root: a confusion of 2% must be seen beside a diagonal of 90%.
+    axes.pcolormesh(np.sqrt(shares), cmap=ramp, vmin=0, vmax=10, edgecolors=GRID, linewidth=0.4)
+    for i, j in np.ndindex(shares.shape):
+        if shares[i, j] >= 0.05:
+            axes.text(j + 0.5, i + 0.5, f"{shares[i, j]:.1f}" if shares[i, j] < 9.95 else f"{shares[i, j]:.0f}",
+                      ha="center", va="center", fontsize=7, color="white" if shares[i, j] > 50 else INK)  # fmt: skip
+    ticks = np.arange(len(class_names)) + 0.5
+    axes.set_xticks(ticks, class_names, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(ticks, class_names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("answer")
+    axes.set_ylabel("class")
+    axes.set_title(f"{model} {configuration}")
+    rows = [
+        {"class": class_names[i], "answer": class_names[j], "images": float(matrix[i, j])}
+        for i, j in np.ndindex(matrix.shape)
+    ]
+    caption = (
+        f"Confusion of the {model} ({configuration}) on the test set: percent of each class's images (row) "
+        "by answer, mean over seeds."
+    )
+    return f"confusion-{model}", figure, rows, caption
+
+
+@drawn
+def per_class(
+    held: Mapping[str, Sequence[Mapping[str, float]]], class_names: Sequence[str]
+) -> tuple[str, Figure, Rows, str]:
+    """F1 of each class, both models."""
+    figure = new_figure(7.2, 2.9)
+    axes = figure.add_subplot()
+    rows: Rows = []
+    for offset, (model, classes) in zip((-0.12, 0.12), held.items(), strict=False):
+        values = [100 * entry["f1"] for entry in classes]
+        axes.plot(
+            np.arange(len(values)) + offset,
+            values,
+            "o",
+            color=MODEL_COLOURS[model],
+            markersize=6,
+            label=model,
+        )
+        rows += [{"model": model, "class": c, **e} for c, e in zip(class_names, classes, strict=True)]
+    axes.set_xticks(range(len(class_names)), class_names, rotation=25, ha="right")
+    axes.set_ylabel("F1 on the test set (%)")
+    axes.legend(ncols=2)
+    return "per-class", figure, rows, "F1 of each class on the test set, mean over seeds."
+
+
+@drawn
+def roc(
+    model: str,
+    configuration: str,
+    curves: Sequence[RocCurve | None],
+    areas: Sequence[float | None],
+    class_names: Sequence[str],
+) -> tuple[str, Figure, Rows, str]:
+    """One-vs-rest ROC curves of one run."""
+    figure = new_figure(4.6, 4.0)
+    axes = figure.add_subplot()
+    rows: Rows = []
+    grid = np.concatenate([[0], np.geomspace(1e-4, 1, 120)])
+    for c, curve in enumerate(curves):
+        if curve is None:
+            continue
+        rate = np.interp(grid, curve.false_positive_rate, curve.true_positive_rate)
+        axes.plot(grid, rate, color=CLASS_COLOURS[c % 10], linewidth=1.3, label=f"{class_names[c]}  {areas[c]:.4f}")
+        rows += [
+            {"class": class_names[c], "false_positive_rate": float(f), "true_positive_rate": float(t)}
+            for f, t in zip(grid, rate, strict=True)
+        ]
+    axes.plot(grid[1:], grid[1:], ":", color=INK, linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlim(1e-4, 1)
+    axes.set_xlabel("false positive rate (log scale)")
+    axes.set_ylabel("true positive rate")
+    axes.set_title(f"{model} {configuration}")
+    axes.legend(fontsize=6.5, title="class  AUC", title_fontsize=7, loc="lower right")
+    caption = (
+        f"ROC of the {model} ({configuration}) on the test set, each class against the rest, first seed; the log "
+        "scale shows "
+        "the corner where the curves differ; dotted: guessing. The area is that of the usual, linear scale."
+    )
+    return f"roc-{model}", figure, rows, caption
