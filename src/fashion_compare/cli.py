@@ -24,6 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+_INTERRUPTED = 130
+
 StudyName = Annotated[str, typer.Argument(metavar="[STUDY]", help="A shipped study (default, quick) or a .yaml file.")]
 Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
 Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
@@ -40,13 +42,14 @@ def main() -> None:
     except UserError as error:
         sys.exit(_fail(str(error), error.exit_code))
     except KeyboardInterrupt:
-        sys.exit(_fail("stopped; finished epochs are kept, the same command goes on from there", 130))
+        code = _INTERRUPTED
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except typer.Abort:
-        sys.exit(130)
     except typer.exceptions.TyperException as error:
         sys.exit(_fail(f"{error.format_message()} ('fashion-compare --help' lists what there is)", 2))
+    # Typer turns Ctrl-C within a command into this exit code.
+    if code == _INTERRUPTED:
+        _fail("stopped; finished epochs are kept, the same command goes on from there", code)
     sys.exit(code or 0)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
@@ -134,10 +135,11 @@ class RunDirectory:
         digest = identity_hash(identity)
         if self.config.exists():
             held = read_json(self.config)
-            held_digest = held.get("hash", "none") if isinstance(held, dict) else "none"
-            if held_digest != digest:
+            if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
+                raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
+            if held["hash"] != digest:
                 raise UserError(
-                    f"{self.path} holds another run (hash {held_digest[:12]}, this one {digest[:12]}: "
+                    f"{self.path} holds another run (hash {held['hash'][:12]}, this one {digest[:12]}: "
                     f"{_difference(held, identity)}); choose another --out or study name, or delete it"
                 )
         else:
@@ -150,11 +152,11 @@ class RunDirectory:
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the epochs so far; none when the run has not begun."""
         try:
-            lines = self.metrics.read_text().splitlines()
+            content = self.metrics.read_bytes()
         except FileNotFoundError:
             return []
         try:
-            return [json.loads(line) for line in lines]
+            return [json.loads(line) for line in content.splitlines()]
         except ValueError as error:
             raise UserError(f"{self.metrics} is damaged ({error}); delete {self.path} to train it again") from error
 
@@ -166,7 +168,8 @@ def identity_hash(identity: dict[str, Any]) -> str:
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
     """Write named arrays and text to a safetensors file, atomically."""
-    write_bytes(path, safetensors.numpy.save(arrays, metadata))
+    # The format stores memory as it lies, so a transposed view would be read back as another array.
+    write_bytes(path, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

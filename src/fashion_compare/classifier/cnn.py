@@ -115,11 +115,16 @@ class CnnClassifier:
     def load_state(self, state: Arrays) -> None:
         """Take over what `state` returned."""
         torch.set_rng_state(torch.from_numpy(state["generator"]))
+        parameters = list(self.module.parameters())
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in state.items():
             if key.startswith("optimizer."):
                 _, i, name = key.split(".")
-                moments.setdefault(int(i), {})[name] = torch.from_numpy(value)
+                moment = torch.from_numpy(value)
+                if moment.shape == parameters[int(i)].shape:
+                    # In the parameter's own layout: the fused kernels walk both in memory order.
+                    moment = torch.empty_like(parameters[int(i)].detach()).copy_(moment)
+                moments.setdefault(int(i), {})[name] = moment
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": moments})
 
     def complexity(self) -> list[LayerComplexity]:

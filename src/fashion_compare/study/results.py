@@ -34,7 +34,7 @@ def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
         "source": dataset.source,
         "is_stand_in": dataset.is_stand_in,
         "class_names": list(dataset.class_names),
-        "sha256": dataset.sha256,
+        "sha256": dict(sorted(dataset.sha256.items())),
         "split_sha256": dataset.split_sha256,
         "counts": {
             "train": study.training_images or len(dataset.train_labels),

@@ -1,0 +1,102 @@
+"""What can be set is validated once, with the same meaning for both models."""
+
+import pytest
+from pydantic import ValidationError
+
+from fashion_compare.classifier.configuration import CONFIGURATIONS, CnnConfiguration, FfnnConfiguration
+
+SHARED = {
+    "learning_rate": 0.5,
+    "batch_size": 7,
+    "epochs": 0,
+    "optimizer": "momentum",
+    "momentum": 0.0,
+    "l1": 0.1,
+    "l2": 0.2,
+    "dropout": 0.0,
+}
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS.values())
+def test_what_is_set_survives_json(configuration):
+    """A configuration written as JSON and read again is the same one: a run's hash relies on it."""
+    made = configuration(**SHARED)
+    assert {name: getattr(made, name) for name in SHARED} == SHARED
+    assert configuration.model_validate_json(made.model_dump_json()) == made
+    assert configuration.model_validate(made.model_dump(mode="json")) == made
+
+
+def test_both_models_share_their_settings():
+    """The settings of training exist in both with equal limits and defaults, save the epochs."""
+    ffnn, cnn = (configuration.model_json_schema()["properties"] for configuration in CONFIGURATIONS.values())
+    assert set(SHARED) | {"model", "architecture"} == set(cnn)
+    assert set(SHARED) | {"model", "hidden_sizes", "activation", "initialization"} == set(ffnn)
+    for name in set(SHARED) - {"epochs"}:
+        assert ffnn[name] == cnn[name]
+
+
+def test_the_baselines():
+    """The published defaults: 15 epochs and 256-128 units from scratch, 10 epochs of LeNet-5, Adam at 0.001 on 128."""
+    ffnn, cnn = FfnnConfiguration(), CnnConfiguration()
+    assert (ffnn.epochs, ffnn.hidden_sizes, cnn.epochs, cnn.architecture) == (15, (256, 128), 10, "lenet5")
+    for configuration in (ffnn, cnn):
+        assert (configuration.optimizer, configuration.learning_rate, configuration.batch_size) == ("adam", 1e-3, 128)
+        assert (configuration.l1, configuration.l2, configuration.dropout) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS.values())
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learning_rate", 0),
+        ("learning_rate", -0.1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("learning_rate", 101),
+        ("learning_rate", "fast"),
+        ("batch_size", 0),
+        ("batch_size", 1.5),
+        ("batch_size", 60_001),
+        ("epochs", -1),
+        ("epochs", None),
+        ("optimizer", "adamw"),
+        ("momentum", 1),
+        ("momentum", -0.1),
+        ("l1", -1e-9),
+        ("l2", float("nan")),
+        ("l2", 11),
+        ("dropout", 1),
+        ("dropout", -0.1),
+        ("learning_rat", 0.1),
+        ("model", "svm"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(configuration, name, value):
+    """Out of range, of another kind, or misspelt: the error names the field."""
+    with pytest.raises(ValidationError) as caught:
+        configuration(**{name: value})
+    assert [error["loc"][0] for error in caught.value.errors()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden_sizes", (0,)),
+        ("hidden_sizes", (16_385,)),
+        ("hidden_sizes", (8,) * 33),
+        ("hidden_sizes", 8),
+        ("activation", "sigmoid"),
+        ("initialization", "zeros"),
+    ],
+)
+def test_what_no_fully_connected_network_can_be_is_refused(name, value):
+    """Layer sizes, activation and initialisation have their limits too."""
+    with pytest.raises(ValidationError) as caught:
+        FfnnConfiguration(**{name: value})
+    assert caught.value.errors()[0]["loc"][0] == name
+
+
+def test_a_configuration_does_not_change():
+    """It is frozen: what a run was started with is what its result says."""
+    with pytest.raises(ValidationError, match="frozen"):
+        FfnnConfiguration().learning_rate = 1.0

@@ -1,0 +1,218 @@
+"""Every rule makes its sentence when the numbers call for it, and none when they do not."""
+
+from typing import Any
+
+import pytest
+
+from fashion_compare.comparison import findings as rules
+from fashion_compare.comparison.findings import findings
+
+CLASSES = ["T-shirt/top", "Trouser", "Shirt"]
+CLEAN = [[98.0, 1.0, 1.0], [0.0, 100.0, 0.0], [1.0, 0.0, 99.0]]
+FIT = {
+    "epochs": 15,
+    "gap": 0.081,
+    "lowest_loss_epoch": 6,
+    "rise": 0.25,
+    "still_improving": False,
+    "training_accuracy": 0.97,
+    "validation_accuracy": 0.889,
+    "overfitting": False,
+    "underfitting": False,
+}
+
+
+def base(**fit: Any) -> dict[str, Any]:
+    """Return a baseline's entry."""
+    return {"runs": [{}], "fitting": FIT | fit, "mean": {"confusion": CLEAN}}
+
+
+def results(**parts: Any) -> dict[str, Any]:
+    """Return results of an ffnn's baseline about which there is nothing to say, with parts replaced."""
+    return {
+        "dataset": {"class_names": CLASSES},
+        "models": {"ffnn": {"configurations": {"baseline": base()}}},
+        "sensitivity": {},
+        "failures": [],
+        "head_to_head": {},
+    } | parts
+
+
+def one(found: list[dict[str, Any]], rule: str) -> str:
+    """Return the text of the only finding, which is of that rule."""
+    assert [finding["id"] for finding in found] == [rule]
+    assert set(found[0]) == {"id", "model", "text", "values"}
+    return str(found[0]["text"])
+
+
+def test_nothing_to_say_is_said_in_no_words() -> None:
+    """No rule fires on results without anything remarkable."""
+    assert findings(results()) == []
+
+
+def test_overfitting_is_said_with_its_numbers() -> None:
+    """It fires on the flag alone, and prints gap, epochs and rise."""
+    text = one(rules.overfitting("ffnn", FIT | {"overfitting": True}), "overfitting")
+    for number in ("epoch 15", "97.0%", "88.9%", "+8.1 points", "epoch 6", "25%"):
+        assert number in text
+    assert rules.overfitting("ffnn", FIT) == []
+
+
+def test_underfitting_is_said_with_its_numbers() -> None:
+    """It fires on the flag alone, and advises more epochs."""
+    text = one(rules.underfitting("cnn", FIT | {"underfitting": True, "gap": 0.004}), "underfitting")
+    for number in ("(15)", "97.0%", "+0.4 points", "More epochs"):
+        assert number in text
+    assert rules.underfitting("cnn", FIT) == []
+
+
+def test_influence_prints_every_value_that_was_tried() -> None:
+    """It names the baseline's value, and each other's change with its interval, and the span."""
+    entry = {
+        "parameter": "learning_rate",
+        "span": 0.0123,
+        "points": [
+            {"value": 0.0003, "change": {"mean": -0.01, "interval": [-0.02, 0.001]}},
+            {"value": 0.001, "change": None},
+            {"value": 0.003, "change": {"mean": 0.0023, "interval": [0.0011, 0.0035]}},
+        ],
+    }
+    text = one(rules.influence("ffnn", entry), "influence")
+    assert text.startswith("Learning rate (baseline 0.001)")
+    assert "0.0003: −1.00 points [−2.00, +0.10]; 0.003: +0.23 points [+0.11, +0.35]" in text
+    assert "span 1.23 points" in text
+
+
+@pytest.mark.parametrize(
+    ("parameter", "gap", "word"),
+    [("l2", 0.05, "narrows"), ("l1", 0.10, "widens"), ("dropout", 0.07, "narrows")],
+)
+def test_regularisation_that_moved_the_gap(parameter: str, gap: float, word: str) -> None:
+    """A variation of L1, L2 or dropout that moved the gap by half a point or more is said to narrow or widen it."""
+    held = base(gap=gap) | {"change": {"parameter": parameter}}
+    text = one(rules.regularisation("ffnn", "strong", held, base()), "regularisation")
+    assert f"“strong” {word} the gap" in text
+    assert f"from 8.1 to {100 * gap:.1f} points" in text
+
+
+@pytest.mark.parametrize(("parameter", "gap"), [("l2", 0.078), ("l2", 0.0855), ("batch_size", 0.01)])
+def test_regularisation_that_did_not(parameter: str, gap: float) -> None:
+    """Less than half a point, or a parameter that is no regularisation, makes no sentence."""
+    held = base(gap=gap) | {"change": {"parameter": parameter}}
+    assert rules.regularisation("ffnn", "weak", held, base()) == []
+
+
+def test_the_hardest_pair_is_counted_both_ways() -> None:
+    """T-shirt for shirt 12 times and shirt for T-shirt 8 times, of 200 images, are 10%; 9 of 200 are not worth words."""
+    confusion = [[86.0, 2.0, 12.0], [4.0, 96.0, 0.0], [8.0, 0.0, 92.0]]
+    found = rules.hardest_pair("cnn", base() | {"mean": {"confusion": confusion}}, CLASSES)
+    assert "T-shirt/top and Shirt: 10.0%" in one(found, "hardest_pair")
+    assert found[0]["values"] == {"classes": [0, 2], "share": pytest.approx(0.10)}
+    confusion[0][2], confusion[2][0] = 5.0, 4.0
+    confusion[0][0], confusion[2][2] = 93.0, 96.0
+    assert rules.hardest_pair("cnn", base() | {"mean": {"confusion": confusion}}, CLASSES) == []
+
+
+def test_the_hardest_pair_at_its_threshold() -> None:
+    """Exactly 5% of two classes' images is worth a sentence."""
+    confusion = [[90.0, 10.0], [0.0, 100.0]]
+    assert rules.hardest_pair("cnn", base() | {"mean": {"confusion": confusion}}, CLASSES) != []
+
+
+def test_a_pair_without_images_is_no_pair() -> None:
+    """Two classes that no image belongs to are no confusion, and no division by zero."""
+    nothing = [[0.0] * 3, [0.0] * 3, [0.0, 0.0, 7.0]]
+    assert rules.hardest_pair("ffnn", base() | {"mean": {"confusion": nothing}}, CLASSES) == []
+
+
+def head_to_head(verdict: str, seeds: int) -> dict[str, Any]:
+    """Return a pairing's entry with its accuracy comparison second."""
+    row = {
+        "metric": "accuracy",
+        "mean": 0.0123,
+        "interval": [0.01, 0.0146],
+        "a": {"model": "cnn", "configuration": "baseline"},
+        "b": {"model": "ffnn", "configuration": "l2"},
+        "verdict": verdict,
+        "seeds": list(range(seeds)),
+    }
+    return {"best": {"comparisons": [row | {"metric": "loss", "mean": -0.5}, row]}}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seeds", "words"),
+    [
+        ("better", 3, "the cnn is better, by +1.23 points"),
+        ("worse", 3, "the cnn is worse, by"),
+        ("undecided", 4, "not decided with 4 seeds; +1.23 points"),
+        ("no verdict", 1, "no verdict, for 1 seed cannot"),
+        ("no verdict", 2, "no verdict, for 2 seeds cannot"),
+    ],
+)
+def test_the_winner_is_said_as_sure_as_it_is(verdict: str, seeds: int, words: str) -> None:
+    """A decided comparison names the model, an undecided one says so, without a verdict it says why there is none."""
+    text = one(rules.winner(head_to_head(verdict, seeds)), "winner_best")
+    assert text.startswith("cnn (baseline) against ffnn (l2): ")
+    assert words in text
+    assert "[+1.00, +1.46]" in text
+    assert ("is better" in text) == (verdict == "better")
+
+
+def test_without_a_pairing_there_is_no_winner() -> None:
+    """A study of one model says nothing about two."""
+    assert rules.winner({}) == []
+
+
+def test_a_failure_is_a_finding() -> None:
+    """Each failed run is named with its reason, for the model it belongs to."""
+    failure = {"model": "ffnn", "run": "ffnn/l2/seed-0", "reason": "diverged"}
+    found = findings(results(failures=[failure]))
+    assert one(found, "failure") == "ffnn/l2/seed-0 failed: diverged"
+    assert found[0]["model"] == "ffnn"
+
+
+def test_all_rules_together() -> None:
+    """Findings of a whole study come from every rule that its numbers call for, each for its model."""
+    variation = base(gap=0.02) | {"change": {"parameter": "l2"}}
+    entry = {"parameter": "l2", "span": 0.0, "points": [{"value": 0.0, "change": None}]}
+    found = findings(
+        results(
+            models={
+                "ffnn": {
+                    "configurations": {
+                        "baseline": base(overfitting=True),
+                        "l2": variation,
+                        "unfinished": {"runs": [], "change": {"parameter": "l1"}},
+                    }
+                },
+                "cnn": {"configurations": {"baseline": base(underfitting=True)}},
+            },
+            sensitivity={"ffnn": [entry]},
+            head_to_head=head_to_head("better", 3),
+        )
+    )
+    assert [(finding["id"], finding["model"]) for finding in found] == [
+        ("overfitting", "ffnn"),
+        ("influence", "ffnn"),
+        ("regularisation", "ffnn"),
+        ("underfitting", "cnn"),
+        ("winner_best", None),
+    ]
+
+
+def test_a_model_whose_baseline_did_not_finish_is_passed_over() -> None:
+    """Without a finished baseline nothing is said about a model, and the others are not affected."""
+    models = {
+        "ffnn": {"configurations": {"baseline": {"runs": []}, "l2": base(overfitting=True)}},
+        "cnn": {"configurations": {"baseline": base(overfitting=True)}},
+    }
+    assert [finding["model"] for finding in findings(results(models=models))] == ["cnn"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0123, "+1.23"), (-0.0123, "−1.23"), (0.0, "+0.00"), (-0.1, "−10.00")])
+def test_points_carry_their_sign(value: float, text: str) -> None:
+    """A difference is printed in percentage points with a sign, the minus as typography has it."""
+    assert rules.points(value) == text
+    assert rules.percent(0.1234) == "12.3%"
+    assert rules.parameter_name("learning_rate") == "learning rate"
+    assert rules.parameter_name("weight_decay") == "weight decay"

@@ -1,0 +1,234 @@
+"""A comparison shows all its evidence, and its verdict follows one rule."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fashion_compare.comparison.pairs import (
+    Scored,
+    agreement,
+    compare_all_metrics,
+    compare_family,
+    difference,
+)
+from fashion_compare.evaluation.contributions import METRICS
+
+IMAGES = 1000
+
+
+def configuration(name: str, scores: Mapping[int, float], model: str = "ffnn", metric: str = "accuracy") -> Scored:
+    """Return a configuration whose seeds have these scores of `metric` on test and validation, and 0.5 elsewhere."""
+    held = Scored(model, name)
+    for seed, score in scores.items():
+        for part in ("test", "validation"):
+            columns = dict.fromkeys(METRICS, np.full(IMAGES, 0.5))
+            # Half of the images above the mean, half below, so that the images have a part in the interval.
+            columns[metric] = score + np.resize([0.1, -0.1], IMAGES)
+            held.add(seed, part, columns)
+    return held
+
+
+def pair(differences: Sequence[float], metric: str = "accuracy", name: str = "a") -> tuple[Scored, Scored]:
+    """Return two configurations with these differences, seed by seed."""
+    seeds = range(len(differences))
+    a = configuration(name, {s: 0.8 + 0.01 * s + differences[s] for s in seeds}, metric=metric)
+    return a, configuration("baseline", {s: 0.8 + 0.01 * s for s in seeds}, metric=metric)
+
+
+def only(differences: Sequence[float], metric: str = "accuracy") -> dict[str, Any]:
+    """Return the comparison of such a pair, alone in its family."""
+    return compare_family([pair(differences, metric)], "test", metric)[0]
+
+
+CLEAR = [0.030, 0.031, 0.029, 0.030, 0.032]
+UNCLEAR = [0.030, -0.020, 0.010, -0.015, 0.022]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_verdict_below_three_seeds(count: int) -> None:
+    """With one or two seeds there is none, however clear the difference and however small p."""
+    row = only(CLEAR[:count])
+    assert row["verdict"] == "no verdict"
+    assert len(row["seeds"]) == count
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        (CLEAR, "better"),
+        ([-d for d in CLEAR], "worse"),
+        (UNCLEAR, "undecided"),
+        ([0.0] * 3, "undecided"),
+        (CLEAR[:3], "better"),
+        ([0.01] * 3, "better"),
+    ],
+)
+def test_the_verdict_says_which_way(differences: list[float], verdict: str) -> None:
+    """From three seeds on a clear difference is better or worse by its sign, any other is undecided."""
+    assert only(differences)["verdict"] == verdict
+
+
+def test_less_loss_is_better() -> None:
+    """For the loss, and for it alone, the lower of two is the better, and wins the seed."""
+    row = only([-d for d in CLEAR], "loss")
+    assert (row["verdict"], row["probability_better"]) == ("better", 1.0)
+    row = only(CLEAR, "loss")
+    assert (row["verdict"], row["probability_better"]) == ("worse", 0.0)
+    for metric in ("accuracy", "f1_macro", "auc_macro_ovr"):
+        assert only(CLEAR, metric)["verdict"] == "better"
+
+
+def test_the_evidence_is_scipys() -> None:
+    """Mean, interval, p, corrected p and sign-flip p of one comparison are the textbook's numbers."""
+    row = only(UNCLEAR)
+    assert row["differences"] == pytest.approx(UNCLEAR)
+    assert row["mean"] == pytest.approx(np.mean(UNCLEAR))
+    assert row["p"] == pytest.approx(stats.ttest_1samp(UNCLEAR, 0).pvalue)
+    assert row["p_holm"] == pytest.approx(row["p"])
+    # Each image's difference is the same, so the images add nothing to the seeds' interval.
+    assert row["interval"] == pytest.approx(stats.t.interval(0.95, 4, np.mean(UNCLEAR), stats.sem(UNCLEAR)))
+    expected = stats.permutation_test(
+        (UNCLEAR,), lambda x, axis: np.mean(x, axis=axis), permutation_type="samples", vectorized=True
+    )
+    assert row["p_sign_flip"] == pytest.approx(expected.pvalue)
+    assert (row["sign_flip_floor"], row["probability_better"]) == (2 / 32, 3 / 5)
+    assert (row["part"], row["metric"], row["family"]) == ("test", "accuracy", 1)
+    assert row["a"] == {"model": "ffnn", "configuration": "a"}
+    assert row["b"] == {"model": "ffnn", "configuration": "baseline"}
+
+
+def test_the_corrected_test_alone_decides() -> None:
+    """A difference with p = 0.02 is better alone and undecided among five; its sign-flip p never matters."""
+    # Mean 1 point, and a spread that puts p between 0.05/5 and 0.05.
+    near = [0.010, 0.005, 0.015, 0.013, 0.002]
+    assert 0.01 < stats.ttest_1samp(near, 0).pvalue < 0.05
+    assert only(near)["verdict"] == "better"
+    assert only(near)["p_sign_flip"] > 0.05
+    family = [pair(near, name="near"), *(pair(UNCLEAR, name=f"v{i}") for i in range(4))]
+    row = compare_family(family, "test", "accuracy")[0]
+    assert row["p"] < 0.05 < row["p_holm"]
+    assert (row["verdict"], row["family"]) == ("undecided", 5)
+
+
+def test_one_clear_difference_in_a_family_is_found() -> None:
+    """Among unclear ones a very clear difference stays better, and only that one."""
+    family = [pair(UNCLEAR, name="u"), pair(CLEAR, name="c"), pair([-d for d in UNCLEAR], name="v")]
+    assert [row["verdict"] for row in compare_family(family, "test", "accuracy")] == [
+        "undecided",
+        "better",
+        "undecided",
+    ]
+
+
+def test_what_is_undecided_needs_more_seeds_and_what_is_decided_none() -> None:
+    """An undecided line names more seeds than it has (or none that would do); a decided one names none."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        families = [pair(list(rng.normal(0.01, 0.01, 4)), name=f"v{i}") for i in range(3)]
+        for row in compare_family(families, "test", "accuracy"):
+            if row["verdict"] == "undecided":
+                assert row["seeds_needed"] is None or row["seeds_needed"] > 4
+                assert row["p"] > 0.05 / 3 or row["p_holm"] >= 0.05
+            else:
+                assert row["seeds_needed"] is None
+    assert only(UNCLEAR)["smallest_difference_shown"] > abs(only(UNCLEAR)["mean"])
+    assert only(CLEAR)["smallest_difference_shown"] < only(CLEAR)["mean"]
+
+
+@pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (5, 8), (10, 9)])
+def test_when_sign_flips_could_decide(comparisons: int, seeds: int) -> None:
+    """Alone they can from 6 seeds on, among five comparisons from 8 on, among ten from 9 on."""
+    for count, expected in ((seeds - 1, False), (seeds, True)):
+        family = [pair([0.01 + 0.001 * i for i in range(count)], name=f"v{j}") for j in range(comparisons)]
+        rows = compare_family(family, "test", "accuracy")
+        assert [row["sign_flip_can_decide"] for row in rows] == [expected] * comparisons
+
+
+def test_more_than_sixteen_seeds_have_no_sign_flip_p() -> None:
+    """Its patterns would be too many; the line has None and keeps its verdict."""
+    row = only(list(np.resize(CLEAR, 17)))
+    assert (row["p_sign_flip"], row["verdict"]) == (None, "better")
+
+
+def test_only_common_seeds_are_paired() -> None:
+    """A seed that failed on either side takes no part; what is left is paired seed by seed."""
+    a = configuration("a", {0: 0.9, 1: 0.8, 2: 0.7, 5: 0.1})
+    b = configuration("b", {5: 0.2, 2: 0.6, 1: 0.5, 7: 0.9})
+    seeds, differences, interval = difference(a, b, "test", "accuracy")
+    assert seeds == [1, 2, 5]
+    assert differences == pytest.approx([0.3, 0.1, -0.1])
+    assert interval.mean == pytest.approx(0.1)
+
+
+def test_pairs_without_a_common_seed_are_left_out() -> None:
+    """Nothing can be said about them, and the family is smaller by them."""
+    lonely = (configuration("lonely", {9: 0.9}), configuration("baseline", {0: 0.8}))
+    rows = compare_family([lonely, pair(CLEAR)], "test", "accuracy")
+    assert [(row["a"]["configuration"], row["family"]) for row in rows] == [("a", 1)]
+    assert compare_family([lonely], "test", "accuracy") == []
+
+
+@pytest.mark.xfail(strict=True, reason="one p that is None sets every corrected p of the family to None")
+def test_one_variation_with_one_seed_does_not_silence_the_others() -> None:
+    """Where a variation kept only one seed, the others of its family still get their verdicts."""
+    rows = compare_family([pair(CLEAR), pair([0.03], name="one-seed")], "test", "accuracy")
+    assert [row["verdict"] for row in rows] == ["better", "no verdict"]
+
+
+def test_the_interval_knows_the_images() -> None:
+    """Where images disagree, the interval is wider than the seeds' alone, by the images' variance of the mean."""
+    a, b = pair(UNCLEAR)
+    for seed, column in a.columns["test"]["accuracy"].items():
+        a.columns["test"]["accuracy"][seed] = column + np.resize([0.4, 0.4, -0.4, -0.4], IMAGES)
+    row = compare_family([(a, b)], "test", "accuracy")[0]
+    images = 0.16 * IMAGES / (IMAGES - 1) / IMAGES
+    half = stats.t.ppf(0.975, 4) * np.sqrt(np.var(UNCLEAR, ddof=1) / 5 + images)
+    assert row["interval"] == pytest.approx([np.mean(UNCLEAR) - half, np.mean(UNCLEAR) + half])
+
+
+def test_each_metric_is_a_family_of_its_own() -> None:
+    """Comparing on all four metrics corrects each for the pairs alone, not for the metrics."""
+    rows = compare_all_metrics([pair(CLEAR), pair(UNCLEAR, name="u")], "validation")
+    assert [row["metric"] for row in rows] == [metric for metric in METRICS for _ in range(2)]
+    assert {row["family"] for row in rows} == {2}
+    assert {row["part"] for row in rows} == {"validation"}
+
+
+def test_agreement_counts_every_image_once() -> None:
+    """Six images: two right by both, one only by the first, three... each image falls in one of four kinds."""
+    a, b = Scored("cnn", "baseline"), Scored("ffnn", "baseline")
+    right_a = np.array([1, 1, 1, 0, 0, 0], float)
+    right_b = np.array([1, 1, 0, 1, 1, 0], float)
+    for seed in (0, 1):
+        a.add(seed, "test", {"accuracy": right_a})
+        b.add(seed + 1, "test", {"accuracy": right_b})
+    assert agreement(a, b) == [
+        {
+            "seed": 1,
+            "both_right": 2,
+            "only_a_right": 1,
+            "only_b_right": 2,
+            "both_wrong": 1,
+            "mcnemar_p": 1.0,
+        }
+    ]
+
+
+def test_agreement_sums_to_the_test_set() -> None:
+    """On random answers the four counts sum to the images, and p is the exact binomial's."""
+    rng = np.random.default_rng(1)
+    a, b = Scored("cnn", "baseline"), Scored("ffnn", "baseline")
+    for seed in range(3):
+        a.add(seed, "test", {"accuracy": rng.binomial(1, 0.9, IMAGES).astype(float)})
+        b.add(seed, "test", {"accuracy": rng.binomial(1, 0.8, IMAGES).astype(float)})
+    for row in agreement(a, b):
+        counts = [row[key] for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")]
+        assert sum(counts) == IMAGES
+        assert row["mcnemar_p"] == pytest.approx(
+            stats.binomtest(row["only_b_right"], row["only_a_right"] + row["only_b_right"]).pvalue
+        )
+        wins = a.columns["test"]["accuracy"][row["seed"]].mean() - b.columns["test"]["accuracy"][row["seed"]].mean()
+        assert (row["only_a_right"] - row["only_b_right"]) / IMAGES == pytest.approx(wins)

@@ -1,0 +1,162 @@
+"""The page of a tiny real study: self-contained, honest about what is missing, and only text where text belongs."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fashion_compare.data.sources import resolve
+from fashion_compare.report.page import write_report
+from fashion_compare.store import write_json
+from fashion_compare.study import engine, plan, results, spec
+from fashion_compare.study.explain import explain
+from fashion_compare.study.worker import dataset_of
+
+STUDY = """
+name: page
+description: 'Hostile: <script>alert(1)</script> & "quotes"'
+seeds: 2
+training_images: 300
+models:
+  ffnn:
+    baseline: {hidden_sizes: [16], epochs: 2}
+    variations: {l1: {l1: 0.0001}}
+  cnn:
+    baseline: {epochs: 1}
+    variations: {higher-learning-rate: {learning_rate: 0.003}}
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of eight short runs on the stand-in, with its report."""
+    study = spec.parse_study(STUDY, "test")
+    source = resolve("synthetic", announce=lambda _: None)
+    dataset = dataset_of(source)
+    root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
+    assert not engine.run_all(plan.plan(study, source, dataset, root), workers=2).failures
+    found = results.collect(study, results.describe_dataset(dataset, study), root)
+    explain(study, found, dataset, root)
+    results.write_results(found, root)
+    write_report(found, root)
+    return root
+
+
+class _Page(HTMLParser):
+    """Collects what a browser would fetch or run, and the ids and links within the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.scripts = 0
+        self.images_without_text = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        held = dict(attributes)
+        self.scripts += tag == "script"
+        self.images_without_text += tag == "img" and "alt" not in held
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href", "xlink:href")]
+        if held.get("id"):
+            self.ids.append(held["id"] or "")
+
+
+def test_the_page_fetches_nothing(root: Path) -> None:
+    """Every address in the page is inside it or data: it opens from disk, offline."""
+    page = _Page((root / "report.html").read_text())
+    assert page.addresses
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert "@import" not in (root / "report.html").read_text()
+
+
+def test_every_link_within_the_page_has_its_target(root: Path) -> None:
+    """The contents list leads to sections that exist."""
+    page = _Page((root / "report.html").read_text())
+    links = {address[1:] for address in page.addresses if address.startswith("#") and len(address) > 1}
+    assert {"answer", "models", "gradcam", "challenges"} <= links
+    assert links <= set(page.ids)
+
+
+def test_names_from_a_study_stay_text(root: Path) -> None:
+    """A description with markup is shown, not run: the page has its own one script and no other."""
+    text = (root / "report.html").read_text()
+    assert _Page(text).scripts == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_every_image_has_alternative_text(root: Path) -> None:
+    """No image without alt, and every figure has an accessible name."""
+    text = (root / "report.html").read_text()
+    assert _Page(text).images_without_text == 0
+    assert text.count("<svg") == text.count('<svg role="img" aria-label="')
+
+
+def test_figures_are_files_with_their_data(root: Path) -> None:
+    """Each figure is written as SVG, with the numbers behind it as CSV."""
+    drawn = {path.stem for path in (root / "figures").glob("*.svg")}
+    assert {"overview", "curves-loss", "curves-accuracy", "sensitivity", "complexity", "per-class",
+            "confusion-ffnn", "confusion-cnn", "roc-ffnn", "roc-cnn"} <= drawn  # fmt: skip
+    for name in drawn:
+        assert len((root / "figures" / f"{name}.csv").read_text().splitlines()) > 1
+
+
+def test_the_gallery_shows_every_class_right_and_wrong(root: Path) -> None:
+    """Each class has a right and a wrong example unless there is none, and wrong ones have a second map."""
+    text = (root / "report.html").read_text()
+    right, wrong = text.count('<figure class="right">'), text.count('<figure class="wrong">')
+    found = json.loads((root / "results.json").read_text())
+    name = found["best"]["cnn"]["configuration"]
+    confusion = found["models"]["cnn"]["configurations"][name]["runs"][0]["test"]["confusion"]
+    assert right == sum(confusion[c][c] > 0 for c in range(10))
+    assert wrong == sum(sum(confusion[c]) > confusion[c][c] for c in range(10))
+    assert text.count('<div class="map">') == right + 2 * wrong
+
+
+def test_two_seeds_give_no_verdict_and_say_so(root: Path) -> None:
+    """Below three seeds no comparison is decided, and the page says why."""
+    found = json.loads((root / "results.json").read_text())
+    assert {row["verdict"] for row in found["comparisons"]} == {"no verdict"}
+    assert "too few to see how much differences vary" in (root / "report.html").read_text()
+
+
+def test_scores_printed_are_those_of_results_json(root: Path) -> None:
+    """Each configuration's mean test accuracy stands in the page with the digits of results.json."""
+    found = json.loads((root / "results.json").read_text())
+    text = re.sub(r"\s+", " ", (root / "report.html").read_text())
+    for held in found["models"].values():
+        for configuration in held["configurations"].values():
+            assert f"{100 * configuration['interval']['test']['accuracy']['mean']:.2f}" in text
+
+
+def test_the_page_needs_only_files(root: Path, tmp_path: Path) -> None:
+    """A copy of the study's directory gives the same page, without data, explanations made anew, or training."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    page = (copy / "report.html").read_text()
+    study = spec.load_study(str(_resolved(copy)))
+    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
+    (copy / "report.html").unlink()
+    write_report(found, copy)
+    assert (copy / "report.html").read_text() == page
+
+
+def test_one_model_alone_gives_a_page(root: Path, tmp_path: Path) -> None:
+    """A study of the ffnn alone has a page that says that there is nothing to compare."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("cnn", "explanations"))
+    study = spec.parse_study(STUDY[: STUDY.index("  cnn:")], "test")
+    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
+    text = write_report(found, copy).read_text()
+    assert "nothing to compare yet" in text
+    assert "No explanations were made" in text
+
+
+def _resolved(root: Path) -> Path:
+    path = root / "study.yaml"
+    path.write_text(spec.to_yaml(spec.parse_study(STUDY, "test")))
+    write_json(root / "dataset.json", {})
+    return path

@@ -1,0 +1,242 @@
+"""The program as a person runs it: in a process of its own, on the stand-in, from a folder of its own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "fashion_compare"
+TINY = """
+name: tiny
+description: For tests. <script>alert("x")</script>
+seeds: 1
+training_images: 400
+models:
+  ffnn:
+    baseline: {hidden_sizes: [32], epochs: 2}
+    variations:
+      l2: {l2: 0.001}
+      no-momentum: {optimizer: sgd}
+  cnn:
+    baseline: {epochs: 1}
+    variations:
+      larger-batch: {batch_size: 200}
+"""
+RUNS = 5
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine without the data: an installed copy of the package, and a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(SOURCE, home / "site" / "fashion_compare", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SOURCE.parents[1] / "docs" / "challenges.md", home / "site" / "fashion_compare" / "report")
+    (home / "tiny.yaml").write_text(TINY)
+    return home
+
+
+def environment(home: Path) -> dict[str, str]:
+    """No data and no network: the only proxy is a closed port of this machine."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR") if name in os.environ}
+    closed = "http://127.0.0.1:9"
+    return kept | {
+        "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONPATH": str(home / "site"),
+        "https_proxy": closed, "http_proxy": closed, "COLUMNS": "100",
+    }  # fmt: skip
+
+
+def start(home: Path, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "fashion_compare", *words],
+        cwd=home, env=environment(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def call(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    process = start(home, *words)
+    out, err = process.communicate(timeout=240)
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def assert_one_line(done: "subprocess.CompletedProcess[str]", code: int, *said: str) -> None:
+    """A refusal is one line on stderr that says these things, with this exit code, and nothing on stdout."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+    for words in said:
+        assert words in done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(home: Path) -> "subprocess.CompletedProcess[str]":
+    """The tiny study, run once without any copy of the data and without a network."""
+    return call(home, "run", "tiny.yaml", "--out", "runs")
+
+
+@pytest.fixture(scope="module")
+def root(home: Path, finished: "subprocess.CompletedProcess[str]") -> Path:
+    return home / "runs" / "tiny-stand-in"
+
+
+def test_without_data_and_network_run_ends_on_the_stand_in(
+    finished: "subprocess.CompletedProcess[str]", root: Path
+) -> None:
+    """The main job ends, and terminal, results.json and report say that it ran on a stand-in."""
+    assert finished.returncode == 0, finished.stderr
+    assert "STAND-IN" in finished.stderr
+    assert "STAND-IN" in finished.stdout
+    assert f"{RUNS} trained, 0 done before, 0 failed" in finished.stdout
+    results = json.loads((root / "results.json").read_text())
+    assert results["dataset"]["is_stand_in"] is True
+    assert results["dataset"]["name"] == "garments"
+    assert "NOT about Fashion-MNIST" in (root / "report.html").read_text()
+
+
+def test_other_commands_refuse_instead_of_taking_the_stand_in(home: Path) -> None:
+    """Only `run` may fall back: `train` without data says what to do."""
+    done = call(home, "train", "ffnn")
+    assert done.returncode == 1
+    assert "--data synthetic" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_test_images_are_scored(root: Path) -> None:
+    """Every run's test scores come from all 10,000 test images."""
+    for path in root.rglob("result.json"):
+        result = json.loads(path.read_text())
+        assert np.sum(result["test"]["confusion"]) == 10_000
+        assert np.sum(result["validation"]["confusion"]) == 5_000
+
+
+def test_the_same_command_again_trains_nothing(home: Path, root: Path) -> None:
+    """A finished study is not trained again, and its page comes out the same to the byte."""
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("weights.safetensors")}
+    page = (root / "report.html").read_text()
+    done = call(home, "run", "tiny.yaml", "--out", "runs")
+    assert done.returncode == 0, done.stderr
+    assert f"0 trained, {RUNS} done before, 0 failed" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in root.rglob("weights.safetensors")}
+    assert (root / "report.html").read_text() == page
+
+
+def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Path) -> None:
+    """Ctrl-C ends with exit 130 and one line; the same command then trains only what is missing."""
+    process = start(home, "run", "tiny.yaml", "--out", "stopped", "--workers", "1")
+    deadline = time.monotonic() + 120
+    while not list((home / "stopped").rglob("metrics.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "goes on from there" in err
+    done_before = len(list((home / "stopped").rglob("result.json")))
+    assert done_before < RUNS
+    again = call(home, "run", "tiny.yaml", "--out", "stopped")
+    assert again.returncode == 0, again.stderr
+    assert f"{RUNS - done_before} trained, {done_before} done before" in again.stdout
+    for path in root.rglob("weights.safetensors"):
+        other = home / "stopped" / "tiny-stand-in" / path.relative_to(root)
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_a_failing_run_is_reported_and_the_others_are_kept(home: Path) -> None:
+    """A diverging run makes exit 1 and a line; the report is written and names it."""
+    text = TINY.replace("name: tiny", "name: failing").replace("{optimizer: sgd}", "{learning_rate: 100}")
+    text = text.replace("baseline: {hidden_sizes: [32], epochs: 2}", "baseline: {hidden_sizes: [32], optimizer: sgd}")
+    (home / "failing.yaml").write_text(text)
+    done = call(home, "run", "failing.yaml", "--out", "runs", "--data", "synthetic")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"{RUNS - 1} trained, 0 done before, 1 failed" in done.stdout
+    assert re.search(r"no-momentum/seed-0 failed: .*non-finite loss in epoch \d+ at step \d+", done.stderr)
+    root = home / "runs" / "failing-stand-in"
+    assert json.loads((root / "results.json").read_text())["failures"][0]["run"] == "ffnn/no-momentum/seed-0"
+    assert "non-finite loss" in (root / "report.html").read_text()
+    assert "failed" in call(home, "report", str(root)).stdout
+
+
+def test_train_trains_one_model_without_torch_for_the_ffnn(home: Path) -> None:
+    """`train ffnn` ends with its scores; its progress is on stderr and can be silenced."""
+    done = call(home, "train", "ffnn", "--set", "epochs=1", "--set", "hidden_sizes=[16]", "--data", "synthetic")
+    assert done.returncode == 0, done.stderr
+    assert "test accuracy 0." in done.stdout
+    assert "epoch   1" in done.stderr
+    quiet = call(
+        home, "train", "ffnn", "--set", "epochs=1", "--set", "hidden_sizes=[16]", "--data", "synthetic", "--quiet"
+    )
+    assert "epoch" not in quiet.stderr
+    assert quiet.stdout == done.stdout
+
+
+def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
+    """The file that `init` writes is the shipped study; it is never overwritten."""
+    assert call(home, "init", "quick", "--output", "mine.yaml").returncode == 0
+    shipped = SOURCE / "study" / "studies" / "quick.yaml"
+    assert (home / "mine.yaml").read_text() == shipped.read_text()
+    assert_one_line(call(home, "init", "quick", "--output", "mine.yaml"), 2, "mine.yaml exists already")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", "defualt"), 2, ("unknown study 'defualt'", "did you mean 'default'?")),
+        (("run", "missing.yaml"), 2, ("missing.yaml", "fashion-compare init")),
+        (("run", "--sedes", "3"), 2, ("--sedes",)),
+        (("run", "--seeds", "0"), 2, ("--seeds",)),
+        (("fly",), 2, ("fly",)),
+        (("train", "ccn"), 2, ("unknown model 'ccn'", "did you mean 'cnn'?")),
+        (("train", "ffnn", "--set", "learning_rat=1"), 2, ("learning_rat", "did you mean 'learning_rate'?")),
+        (("train", "ffnn", "--set", "learning_rate=fast"), 2, ("learning_rate", "'fast'")),
+        (("train", "ffnn", "--set", "learning_rate=-1"), 2, ("learning_rate", "-1")),
+        (("train", "ffnn", "--set", "epochs"), 2, ("--set epochs", "FIELD=VALUE")),
+        (("report", "nowhere"), 2, ("nowhere", "study.yaml")),
+        (("data", "--data", "nowhere"), 1, ("nowhere", "--data")),
+        (("run", "tiny.yaml", "--data", "synthetic", "--out", "tiny.yaml/x"), 2, ("--out", "choose")),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_answered_in_one_line(
+    home: Path, words: tuple[str, ...], code: int, said: tuple[str, ...]
+) -> None:
+    """What a user gets wrong is one clear line and the right exit code."""
+    assert_one_line(call(home, *words), code, *said)
+
+
+@pytest.mark.parametrize("change", ["truncated", "mnist", "unpacked digits"])
+def test_a_wrong_copy_of_the_data_is_refused_not_replaced(home: Path, tmp_path: Path, change: str) -> None:
+    """A damaged copy, or other data under the same names, is an error of `run`, never a reason to fall back."""
+    shape = {"train-images-idx3-ubyte": (60_000, 28, 28), "train-labels-idx1-ubyte": (60_000,),
+             "t10k-images-idx3-ubyte": (10_000, 28, 28), "t10k-labels-idx1-ubyte": (10_000,)}  # fmt: skip
+    for name, size in shape.items():
+        head = bytes((0, 0, 8, len(size))) + b"".join(n.to_bytes(4, "big") for n in size)
+        body = np.arange(np.prod(size), dtype=np.uint8) % (10 if len(size) == 1 else 255)
+        (tmp_path / name).write_bytes(head + body.tobytes()[: -5 if change == "truncated" else None])
+    done = call(home, "run", "tiny.yaml", "--out", "wrong", "--data", str(tmp_path))
+    assert_one_line(done, 1, str(tmp_path))
+    assert not (home / "wrong" / "tiny").exists()
+    assert not (home / "wrong" / "tiny-stand-in").exists()
+
+
+def test_help_waits_for_no_heavy_import() -> None:
+    """`--help` needs neither NumPy nor torch, matplotlib or pydantic."""
+    code = (
+        "import sys; sys.argv = ['fashion-compare', '--help']\n"
+        "from fashion_compare.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = {'numpy', 'torch', 'matplotlib', 'pydantic', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("run", "report", "train", "data", "init"):
+        assert command in done.stdout

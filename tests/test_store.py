@@ -1,0 +1,366 @@
+"""A crash at any moment leaves the old content or the new; a run directory belongs to one run."""
+
+import errno
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fashion_compare.errors import UserError
+from fashion_compare.store import (
+    RunDirectory,
+    identity_hash,
+    load_arrays,
+    read_json,
+    save_arrays,
+    to_json,
+    write_atomically,
+    write_bytes,
+    write_json,
+)
+
+IDENTITY = {"model": "ffnn", "seed": 1, "configuration": {"learning_rate": 0.1, "epochs": 3}}
+
+
+def one_line(caught):
+    """The message of a user's error, which is one line."""
+    message = str(caught.value)
+    assert message
+    assert "\n" not in message
+    return message
+
+
+def names(directory):
+    return sorted(path.name for path in directory.rglob("*"))
+
+
+@pytest.fixture(params=[None, b"old"], ids=["new file", "old file"])
+def target(request, tmp_path):
+    """A file to be written, with or without old content."""
+    path = tmp_path / "file.bin"
+    if request.param is not None:
+        path.write_bytes(request.param)
+    return path, request.param
+
+
+def content(path):
+    return path.read_bytes() if path.exists() else None
+
+
+def test_writing_replaces_the_content(target):
+    """The file holds the new content, and nothing else is left in its directory."""
+    path, _ = target
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert names(path.parent) == ["file.bin"]
+
+
+def test_an_empty_file_can_be_written(tmp_path):
+    """No bytes are content, too."""
+    write_bytes(tmp_path / "empty", b"")
+    assert (tmp_path / "empty").read_bytes() == b""
+
+
+def test_missing_directories_are_made(tmp_path):
+    """A run's directory need not be there before its first file."""
+    write_bytes(tmp_path / "a" / "b" / "c", b"new")
+    assert (tmp_path / "a" / "b" / "c").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("error", [ValueError("boom"), KeyboardInterrupt()], ids=repr)
+def test_a_writer_that_raises_leaves_the_old_content(target, error):
+    """Half-written content never shows, the error comes through, and the temporary file is gone."""
+    path, old = target
+
+    def write(file):
+        file.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_atomically(path, write)
+    assert content(path) == old
+    assert names(path.parent) == ([] if old is None else ["file.bin"])
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_content(target, function, monkeypatch):
+    """When fsync or the rename fails, the user is told which file and why; the old content stays."""
+    path, old = target
+
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(UserError) as caught:
+        write_bytes(path, b"new")
+    message = one_line(caught)
+    assert str(path) in message
+    assert os.strerror(errno.ENOSPC) in message
+    assert content(path) == old
+    assert names(path.parent) == ([] if old is None else ["file.bin"])
+
+
+def test_a_directory_that_is_a_file_is_the_users_error(tmp_path):
+    """Writing below a plain file is refused in one line, not with a traceback."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        write_bytes(tmp_path / "file" / "inside", b"new")
+    assert "inside" in one_line(caught)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot sync directories")
+def test_content_is_on_the_disk_before_its_name_and_the_name_after(tmp_path, monkeypatch):
+    """The order that survives a power cut: content, fsync, rename from the same directory, fsync of the directory."""
+    path, events = tmp_path / "file.bin", []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(descriptor):
+        found = os.fstat(descriptor)
+        events.append(("fsync", "directory" if stat.S_ISDIR(found.st_mode) else found.st_size))
+        fsync(descriptor)
+
+    def noted_replace(source, destination):
+        events.append(("replace", os.path.dirname(source) == os.path.dirname(destination)))  # noqa: PTH120
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    write_bytes(path, b"12345")
+    assert events == [("fsync", 5), ("replace", True), ("fsync", "directory")]
+
+
+def test_a_reader_never_sees_half_of_a_file(tmp_path):
+    """While the new content is being written, the path still holds the old."""
+    path = tmp_path / "file.bin"
+    write_bytes(path, b"old")
+
+    def write(file):
+        file.write(b"new, first half")
+        file.flush()
+        assert path.read_bytes() == b"old"
+        file.write(b", second half")
+
+    write_atomically(path, write)
+    assert path.read_bytes() == b"new, first half, second half"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(value=JSON)
+@settings(deadline=None, max_examples=50)
+def test_json_reads_back_as_it_was_written(value, tmp_path_factory):
+    """Any JSON value, floats to the last bit."""
+    path = tmp_path_factory.mktemp("json") / "value.json"
+    write_json(path, value)
+    assert read_json(path) == value
+    assert path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [-float("inf")]])
+def test_what_is_not_json_is_not_written(value, tmp_path):
+    """NaN and infinity would make files that other programs cannot read: they are errors here."""
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "value.json", value)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b'{"a": ', b"\xff\xfe\x00", b"[" * 100_000, b"{} {}"], ids=lambda damage: repr(damage[:10])
+)
+def test_damaged_json_is_the_users_error(damage, tmp_path):
+    """Cut off, not text, nested without end, or followed by something: one line that names the file."""
+    path = tmp_path / "value.json"
+    path.write_bytes(damage)
+    with pytest.raises(UserError) as caught:
+        read_json(path)
+    assert str(path) in one_line(caught)
+
+
+def test_missing_and_oversized_json_is_the_users_error(tmp_path):
+    """Neither a missing file nor one far too large is a traceback; the large one is not read."""
+    path = tmp_path / "value.json"
+    with pytest.raises(UserError) as caught:
+        read_json(path)
+    assert str(path) in one_line(caught)
+    path.write_bytes(b"[" + b"0," * (1 << 20) + b"0]")
+    assert len(read_json(path)) == (1 << 20) + 1
+    with pytest.raises(UserError) as caught:
+        read_json(path, maximum_bytes=1 << 20)
+    assert "larger than 1 MiB" in one_line(caught)
+
+
+def test_arrays_read_back_as_they_were_written(tmp_path):
+    """Names, types, shapes (also none and empty), bits and text; the arrays can be written to."""
+    arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b": np.array(3.5),
+        "c": np.zeros((0, 4), np.int64),
+        "d/e.f": np.frombuffer(b"\x00\xff", np.uint8),
+        "g": np.array([np.nan, -0.0, np.inf]),
+    }
+    path = tmp_path / "arrays.safetensors"
+    save_arrays(path, arrays, {"key": "välue\n"})
+    read, metadata = load_arrays(path)
+    assert metadata == {"key": "välue\n"}
+    assert read.keys() == arrays.keys()
+    for name, value in arrays.items():
+        assert (read[name].dtype, read[name].shape) == (value.dtype, value.shape)
+        assert read[name].tobytes() == value.tobytes()
+        assert read[name].flags.writeable
+
+
+@pytest.mark.parametrize("array", [np.arange(6).reshape(2, 3).T, np.asfortranarray(np.eye(3)[:2])], ids=["T", "F"])
+def test_arrays_in_another_memory_order_read_back_as_they_are(array, tmp_path):
+    """What is saved are the values at their indices, however they lie in memory."""
+    save_arrays(tmp_path / "arrays", {"a": array})
+    np.testing.assert_array_equal(load_arrays(tmp_path / "arrays")[0]["a"], array)
+
+
+def test_without_text_the_text_is_empty(tmp_path):
+    """A file without metadata gives an empty dictionary, not None."""
+    save_arrays(tmp_path / "arrays", {"a": np.zeros(1)})
+    assert load_arrays(tmp_path / "arrays")[1] == {}
+
+
+@pytest.mark.parametrize("keep", [0, 4, 60, -1], ids=["empty", "4 bytes", "60 bytes", "all but one byte"])
+def test_a_cut_off_safetensors_file_is_the_users_error(keep, tmp_path):
+    """Cut anywhere, it is refused in one line that names it."""
+    path = tmp_path / "arrays.safetensors"
+    path.write_bytes(safetensors.numpy.save({"a": np.arange(10.0)})[:keep])
+    with pytest.raises(UserError) as caught:
+        load_arrays(path)
+    assert str(path) in one_line(caught)
+
+
+def test_a_missing_safetensors_file_is_the_users_error(tmp_path):
+    """As is one that is not there."""
+    with pytest.raises(UserError) as caught:
+        load_arrays(tmp_path / "none.safetensors")
+    assert "none.safetensors" in one_line(caught)
+
+
+def test_the_hash_is_of_what_is_said_not_of_its_order():
+    """The keys' order does not matter, any value does; it is the SHA-256 of the sorted JSON line."""
+    reordered = {"configuration": {"epochs": 3, "learning_rate": 0.1}, "seed": 1, "model": "ffnn"}
+    assert identity_hash(IDENTITY) == identity_hash(reordered)
+    assert identity_hash(IDENTITY) != identity_hash(IDENTITY | {"seed": 2})
+    # printf '{"a": 1}\n' | sha256sum
+    assert identity_hash({"a": 1}) == "e8c628edc9968ef0c668f54e0ba2636b35503357eb1aca0ddc828aeace432f67"
+
+
+def test_a_claimed_directory_stays_the_same_runs(tmp_path):
+    """Claiming it again for the same run changes nothing; the file holds the definition and its hash."""
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(IDENTITY)
+    first = directory.config.read_bytes()
+    directory.claim(dict(reversed(IDENTITY.items())))
+    assert directory.config.read_bytes() == first
+    assert json.loads(first) == IDENTITY | {"hash": identity_hash(IDENTITY)}
+
+
+def test_another_run_is_refused_with_both_named(tmp_path):
+    """The error names both hashes, the setting that differs and its two values; the directory stays as it is."""
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(IDENTITY)
+    other = IDENTITY | {"configuration": {"learning_rate": 0.2, "epochs": 3}}
+    with pytest.raises(UserError) as caught:
+        directory.claim(other)
+    message = one_line(caught)
+    for part in (
+        str(directory.path),
+        identity_hash(IDENTITY)[:12],
+        identity_hash(other)[:12],
+        "configuration.learning_rate is 0.1 there, 0.2 here",
+    ):
+        assert part in message
+    directory.claim(IDENTITY)
+
+
+def test_a_setting_that_only_one_run_has_is_named(tmp_path):
+    """A definition with a key more, or one less, is another run."""
+    for held, wanted in ((IDENTITY, IDENTITY | {"extra": 1}), (IDENTITY | {"extra": 1}, IDENTITY)):
+        directory = RunDirectory(tmp_path / str(len(held)))
+        directory.claim(held)
+        with pytest.raises(UserError) as caught:
+            directory.claim(wanted)
+        assert "extra is" in one_line(caught)
+
+
+def test_an_edited_hash_is_another_run(tmp_path):
+    """A config.json whose hash is not that of this run is refused even when its settings look the same."""
+    directory = RunDirectory(tmp_path)
+    write_json(directory.config, IDENTITY | {"hash": "0" * 64})
+    with pytest.raises(UserError) as caught:
+        directory.claim(IDENTITY)
+    message = one_line(caught)
+    assert "000000000000" in message
+    assert identity_hash(IDENTITY)[:12] in message
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "",
+        '{"model": ',
+        "{}",
+        "[]",
+        "null",
+        '{"hash": 5}',
+    ],
+)
+def test_a_damaged_config_is_the_users_error(held, tmp_path):
+    """Whatever config.json holds instead of a definition, the directory is refused in one line."""
+    directory = RunDirectory(tmp_path)
+    directory.config.write_text(held)
+    with pytest.raises(UserError) as caught:
+        directory.claim(IDENTITY)
+    assert str(directory.path) in one_line(caught)
+    assert directory.config.read_text() == held
+
+
+def test_a_run_is_done_when_its_result_is_there(tmp_path):
+    """Not before, whatever else has been written."""
+    directory = RunDirectory(tmp_path)
+    directory.claim(IDENTITY)
+    write_bytes(directory.weights, b"")
+    write_bytes(directory.predictions, b"")
+    assert not directory.is_done
+    write_json(directory.result, {})
+    assert directory.is_done
+
+
+def test_metrics_are_a_json_line_an_epoch(tmp_path):
+    """They read back as written; a run that has not begun has none."""
+    directory = RunDirectory(tmp_path)
+    assert directory.read_metrics() == []
+    history = [{"epoch": 0, "loss": 2.302585092994046, "objective": None}, {"epoch": 1, "loss": 0.1}]
+    directory.write_metrics(history)
+    assert [json.loads(line) for line in directory.metrics.read_text().splitlines()] == history
+    assert directory.read_metrics() == history
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"epoch": 0',
+        b"epoch 0",
+        b"\xff\xfe",
+    ],
+)
+def test_damaged_metrics_are_the_users_error(damage, tmp_path):
+    """Cut off, not JSON or not text: one line that names the file."""
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_bytes(to_json({"epoch": 0}, indent=None).encode() + damage)
+    with pytest.raises(UserError) as caught:
+        directory.read_metrics()
+    assert str(directory.metrics) in one_line(caught)
