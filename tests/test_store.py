@@ -16,6 +16,7 @@ from fashion_compare.store import (
     RunDirectory,
     identity_hash,
     load_arrays,
+    load_npz,
     read_json,
     save_arrays,
     to_json,
@@ -200,10 +201,9 @@ def test_missing_and_oversized_json_is_the_users_error(tmp_path):
 
 
 def test_arrays_read_back_as_they_were_written(tmp_path):
-    """Names, types, shapes (also none and empty), bits and text; the arrays can be written to."""
+    """Names, types, shapes (also empty ones), bits and text; the arrays can be written to."""
     arrays = {
         "a": np.arange(6, dtype=np.float32).reshape(2, 3),
-        "b": np.array(3.5),
         "c": np.zeros((0, 4), np.int64),
         "d/e.f": np.frombuffer(b"\x00\xff", np.uint8),
         "g": np.array([np.nan, -0.0, np.inf]),
@@ -224,6 +224,12 @@ def test_arrays_in_another_memory_order_read_back_as_they_are(array, tmp_path):
     """What is saved are the values at their indices, however they lie in memory."""
     save_arrays(tmp_path / "arrays", {"a": array})
     np.testing.assert_array_equal(load_arrays(tmp_path / "arrays")[0]["a"], array)
+
+
+def test_a_single_number_keeps_its_shape(tmp_path):
+    """An array without dimensions, as torch's step counters are, stays one."""
+    save_arrays(tmp_path / "arrays", {"a": np.array(3.5)})
+    assert load_arrays(tmp_path / "arrays")[0]["a"].shape == ()
 
 
 def test_without_text_the_text_is_empty(tmp_path):
@@ -247,6 +253,37 @@ def test_a_missing_safetensors_file_is_the_users_error(tmp_path):
     with pytest.raises(UserError) as caught:
         load_arrays(tmp_path / "none.safetensors")
     assert "none.safetensors" in one_line(caught)
+
+
+def test_npz_files_are_numpys(tmp_path):
+    """What `np.savez` wrote, packed or not, reads back: only the arrays asked for, with their types and bits."""
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3).T, "b": np.array(3), "c": np.zeros((0, 2))}
+    for i, save in enumerate((np.savez, np.savez_compressed)):
+        path = tmp_path / f"{i}.npz"
+        save(path, **arrays, unwanted=np.arange(3))
+        read = load_npz(path, arrays)
+        assert read.keys() == arrays.keys()
+        for name, value in arrays.items():
+            assert (read[name].dtype, read[name].shape) == (value.dtype, value.shape)
+            np.testing.assert_array_equal(read[name], value)
+
+
+@given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
+@settings(deadline=None, max_examples=100)
+def test_a_changed_byte_never_gives_other_numbers(place, byte, tmp_path_factory):
+    """Whichever byte of an .npz file is overwritten: the arrays are read as they were, or the file is refused."""
+    path = tmp_path_factory.getbasetemp() / "changed.npz"
+    arrays = {"a": np.arange(20, dtype=np.float32), "b": np.array([[1, 2]])}
+    np.savez(path, **arrays)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] = byte
+    path.write_bytes(content)
+    try:
+        read = load_npz(path, arrays)
+    except UserError:
+        return
+    for name, value in arrays.items():
+        assert read[name].tobytes() == value.tobytes()
 
 
 def test_the_hash_is_of_what_is_said_not_of_its_order():

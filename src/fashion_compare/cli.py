@@ -81,14 +81,16 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
-    from fashion_compare import console
-    from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import engine, plan, results, spec
+    from fashion_compare.study import spec
 
     resolved = spec.load_study(study)
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
     _check_writable(out)
+    from fashion_compare import console
+    from fashion_compare.store import write_json, write_text
+    from fashion_compare.study import engine, plan, results
+
     source, dataset = _load(data, stand_in_allowed=True)
     root = plan.study_root(out, resolved, dataset)
     write_text(root / "study.yaml", spec.to_yaml(resolved))

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -134,16 +136,25 @@ class RunDirectory:
         """
         digest = identity_hash(identity)
         if self.config.exists():
-            held = read_json(self.config)
-            if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
-                raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
-            if held["hash"] != digest:
+            held = self.claimed_hash()
+            if held != digest:
                 raise UserError(
-                    f"{self.path} holds another run (hash {held['hash'][:12]}, this one {digest[:12]}: "
-                    f"{_difference(held, identity)}); choose another --out or study name, or delete it"
+                    f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
+                    f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
                 )
         else:
             write_json(self.config, identity | {"hash": digest})
+
+    def claimed_hash(self) -> str:
+        """Return the hash of the run that claimed the directory.
+
+        Raises:
+            UserError: none did, or its definition is damaged.
+        """
+        held = read_json(self.config)
+        if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
+            raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
+        return str(held["hash"])
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write one JSON line per epoch."""
@@ -169,7 +180,7 @@ def identity_hash(identity: dict[str, Any]) -> str:
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
     """Write named arrays and text to a safetensors file, atomically."""
     # The format stores memory as it lies, so a transposed view would be read back as another array.
-    write_bytes(path, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata))
+    write_bytes(path, safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
 
 
 def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -183,6 +194,25 @@ def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete its directory to train the run again") from error
+
+
+def load_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return the named arrays of an ``.npz`` file; nothing in it is ever executed.
+
+    Raises:
+        UserError: it cannot be read, is no ``.npz`` file, or lacks an array.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: _member(archive, f"{name}.npy") for name in names}
+    # RuntimeError and NotImplementedError: an archive that claims to be encrypted, or packed in an unknown way.
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is not a whole .npz file of this program ({error}); delete its directory") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(name) as file:
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _difference(held: Any, wanted: dict[str, Any], prefix: str = "") -> str:

@@ -95,6 +95,8 @@ def train(
         _save(classifier, progress, directory)
         on_epoch(line)
 
+    # Once more: a crash may have come between the last checkpoint and its line of metrics.
+    directory.write_metrics(progress.history)
     _write_weights(classifier, progress, directory)
     classifier.load_weights(progress.best)
     measured["test"] = classifier.prepare(dataset.test_images), dataset.test_labels
@@ -126,7 +128,8 @@ def _save(classifier: Classifier, progress: Progress, directory: RunDirectory) -
         **{f"state/{name}": value for name, value in classifier.state().items()},
         **{f"best/{name}": value for name, value in progress.best.items()},
     }
-    save_arrays(directory.checkpoint, arrays, {"history": json.dumps(progress.history)})
+    metadata = {"history": json.dumps(progress.history), "hash": directory.claimed_hash()}
+    save_arrays(directory.checkpoint, arrays, metadata)
     directory.write_metrics(progress.history)
 
 
@@ -135,6 +138,8 @@ def _resume(classifier: Classifier, directory: RunDirectory) -> Progress:
     if not directory.checkpoint.exists():
         return Progress()
     arrays, metadata = load_arrays(directory.checkpoint)
+    if metadata.get("hash") != directory.claimed_hash() or "history" not in metadata:
+        raise UserError(f"{directory.checkpoint} is not this run's checkpoint; delete {directory.path} to start again")
     groups: dict[str, Arrays] = {"weights": {}, "state": {}, "best": {}}
     for key, value in arrays.items():
         group, _, name = key.partition("/")

@@ -71,10 +71,15 @@ def test_a_tie_goes_to_the_lower_validation_loss() -> None:
 )
 def test_a_tie_is_a_tie_whatever_the_order_of_the_seeds() -> None:
     """The same three accuracies in another order are the same mean: the lower loss is chosen."""
+    counts = [round(0.8 * IMAGES), round(0.9 * IMAGES), round(0.85 * IMAGES)]
     held = by_name(
-        configuration("baseline", {0: 0.8, 1: 0.9, 2: 0.85}, loss=0.5),
-        configuration("calmer", {0: 0.9, 1: 0.85, 2: 0.8}, loss=0.4),
+        configuration("baseline", dict.fromkeys(range(3), 0.0), loss=0.5),
+        configuration("calmer", dict.fromkeys(range(3), 0.0), loss=0.4),
     )
+    for name, order in (("baseline", counts), ("calmer", [counts[1], counts[2], counts[0]])):
+        for seed, count in enumerate(order):
+            column = held[name].columns["validation"]["accuracy"][seed] = np.zeros(IMAGES)
+            column[:count] = 1
     assert best_configuration(held, "baseline")["configuration"] == "calmer"
 
 

@@ -76,7 +76,8 @@ class FfnnClassifier:
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""
-        return self.network.penalty()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.network.penalty()
 
     def weights(self) -> Arrays:
         """Return the weight matrices and biases layer by layer, and the normalisation."""
@@ -101,7 +102,7 @@ class FfnnClassifier:
         """Take over what `state` returned."""
         self.network.generator.bit_generator.state = json.loads(state["generator"].tobytes())
         prefix = "optimizer."
-        self._optimizer.state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        self._optimizer.state = {k.removeprefix(prefix): v.copy() for k, v in state.items() if k.startswith(prefix)}
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the dense layers: W (fan_in, fan_out) costs fan_in·fan_out multiply-accumulates."""

@@ -15,7 +15,7 @@ class LeNet5(nn.Module):
         self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
         # Pooling first: max and ReLU commute, and ReLU then has a quarter of the values to look at.
         self.pool1 = nn.MaxPool2d(2)
-        self.relu1 = nn.ReLU(inplace=True)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(6, 16, kernel_size=5)
         # ReLU first here: Grad-CAM looks at the rectified maps in full resolution, and needs them unchanged.
         self.relu2 = nn.ReLU()
@@ -30,7 +30,9 @@ class LeNet5(nn.Module):
         self.dense3 = nn.Linear(84, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of the images, layer after layer in the order above."""
+        """Return the logits of the images, dense or in oneDNN's layout: layer after layer, in the order above."""
         for layer in self.children():
+            if layer is self.flatten and images.is_mkldnn:
+                images = images.to_dense()
             images = layer(images)
         return images

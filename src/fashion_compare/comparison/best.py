@@ -18,7 +18,8 @@ def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[
     """
     accuracy = {name: scored.interval("validation", "accuracy") for name, scored in configurations.items()}
     loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
-    ranking = sorted(configurations, key=lambda name: (-accuracy[name].mean, loss[name]))
+    # Rounded beyond any image's weight: the order in which seeds were added up must not decide.
+    ranking = sorted(configurations, key=lambda name: (-round(accuracy[name].mean, 10), round(loss[name], 10)))
     best = ranking[0]
     rows = compare_family(
         [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy"

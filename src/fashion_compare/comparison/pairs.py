@@ -43,8 +43,7 @@ class Scored:
 
     def interval(self, part: str, metric: str) -> Interval:
         """Return the mean over seeds with its interval."""
-        columns = [self.columns[part][metric][seed] for seed in self.seeds()]
-        return mean_interval([float(c.mean()) for c in columns], np.mean(columns, axis=0))
+        return mean_interval([self.columns[part][metric][seed] for seed in self.seeds()])
 
 
 def difference(a: Scored, b: Scored, part: str, metric: str) -> tuple[list[int], list[float], Interval]:
@@ -52,7 +51,7 @@ def difference(a: Scored, b: Scored, part: str, metric: str) -> tuple[list[int],
     seeds = sorted(set(a.seeds()) & set(b.seeds()))
     columns = [a.columns[part][metric][seed] - b.columns[part][metric][seed] for seed in seeds]
     values = [float(column.mean()) for column in columns]
-    return seeds, values, mean_interval(values, np.mean(columns, axis=0))
+    return seeds, values, mean_interval(columns)
 
 
 def compare_family(pairs: Sequence[tuple[Scored, Scored]], part: str, metric: str) -> list[dict[str, Any]]:
@@ -66,7 +65,8 @@ def compare_family(pairs: Sequence[tuple[Scored, Scored]], part: str, metric: st
             seeds, differences, interval = difference(a, b, part, metric)
             rows.append((a, b, seeds, differences, interval))
     raw = [paired_t_p(differences) for _, _, _, differences, _ in rows]
-    corrected = holm([p for p in raw if p is not None]) if None not in raw else [None] * len(rows)
+    known = iter(holm([p for p in raw if p is not None]))
+    corrected = [None if p is None else next(known) for p in raw]
     return [
         _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=len(rows))
         for row, p, p_holm in zip(rows, raw, corrected, strict=True)

@@ -1,9 +1,7 @@
 """Intervals and tests over seeds and test images; the rules of evidence that every verdict follows.
 
-Two things vary: the seed (initial weights, batch order, dropout) and the images that happen to be in the test
-set. The variance of a mean over n seeds is therefore s²/n + v, with s the standard deviation over seeds and v
-the variance that the finite test set leaves in the seeds' mean; intervals use Student's t with n - 1 degrees of
-freedom. Tests of a difference use the seeds' paired differences alone.
+Two things vary: the seed (initial weights, batch order, dropout) and the images that happen to be in the test set.
+Intervals account for both; tests of a difference, and so the verdicts, use the seeds' paired differences alone.
 """
 
 import itertools
@@ -19,6 +17,7 @@ from scipy import stats
 LEVEL = 0.05
 MINIMUM_SEEDS = 3
 _MOST_SEEDS = 1000
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,33 @@ class Interval:
     covers: Literal["seeds and images", "images only"]
 
 
-def mean_interval(values: Sequence[float], column: NDArray[np.float64]) -> Interval:
-    """Return the mean over seeds with its 95% interval.
+def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
+    """Return the mean over seeds and images with its 95% interval.
+
+    Seeds and images are crossed random effects: the mean of n columns of N images has the variance s²/n + v, with s
+    the standard deviation over seeds and v what the choice of images adds. s already contains the images that fall
+    now on this side, now on the other; v is the spread of the images' means beyond those,
+    v = max(0, MS_image - MS_interaction) / (n·N). The t quantile has Satterthwaite's degrees of freedom: n - 1 when
+    seeds are all that matters, more when the images' part, known from thousands of them, carries the variance.
+    Source: Cornfield and Tukey, Average values of mean squares in factorials (1956); Satterthwaite (1946).
 
     Args:
-        values: (n,) one score (or difference) per seed.
-        column: (images,) per-image contributions, averaged over the seeds; its spread is the images' part.
+        columns: for each seed a column (N,) of contributions, whose mean is the seed's score or difference.
     """
-    n = len(values)
-    mean = float(np.mean(values))
-    image_variance = float(np.var(column, ddof=1)) / len(column)
+    table = np.stack(columns)
+    n, images = table.shape
+    by_seed, by_image, mean = table.mean(axis=1), table.mean(axis=0), float(table.mean())
     if n == 1:
-        half = float(stats.norm.ppf(1 - LEVEL / 2)) * math.sqrt(image_variance)
+        half = float(stats.norm.ppf(1 - LEVEL / 2)) * math.sqrt(float(np.var(by_image, ddof=1)) / images)
         return Interval(mean, mean - half, mean + half, None, "images only")
-    deviation = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(1 - LEVEL / 2, n - 1)) * math.sqrt(deviation**2 / n + image_variance)
-    return Interval(mean, mean - half, mean + half, deviation, "seeds and images")
+    seed_part = float(np.var(by_seed, ddof=1)) / n
+    interaction = float(np.square(table - by_seed[:, None] - by_image + mean).sum()) / ((n - 1) * (images - 1))
+    image_part = max(0.0, n * float(np.var(by_image, ddof=1)) - interaction) / (n * images)
+    variance = seed_part + image_part
+    # All seeds alike: the images' part is all there is, and the quantile that of the normal distribution.
+    freedom = (n - 1) * (variance / seed_part) ** 2 if seed_part > _ROUNDING**2 else math.inf
+    half = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * math.sqrt(variance)
+    return Interval(mean, mean - half, mean + half, math.sqrt(n * seed_part), "seeds and images")
 
 
 def paired_t_p(differences: Sequence[float]) -> float | None:
@@ -60,9 +70,14 @@ def paired_t_p(differences: Sequence[float]) -> float | None:
         return None
     deviation = float(np.std(differences, ddof=1))
     mean = float(np.mean(differences))
-    if deviation <= 1e-12 * max(1.0, abs(mean)):
-        return 1.0 if abs(mean) <= 1e-12 else 0.0
+    if _is_rounding(deviation, differences):
+        return 1.0 if abs(mean) <= _ROUNDING else 0.0
     return float(2 * stats.t.sf(abs(mean) / (deviation / math.sqrt(n)), n - 1))
+
+
+def _is_rounding(deviation: float, values: Sequence[float]) -> bool:
+    """Return whether a standard deviation is no more than what adding up floats leaves."""
+    return deviation <= _ROUNDING * max(1.0, float(np.max(np.abs(values), initial=0.0)))
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
@@ -121,10 +136,11 @@ def seeds_needed(differences: Sequence[float], comparisons: int) -> int | None:
 
     None when there is no spread to judge by, or when a thousand would not do.
     """
-    if len(differences) < 2 or not np.std(differences, ddof=1):
+    deviation = float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
+    if _is_rounding(deviation, differences):
         return None
-    effect = abs(float(np.mean(differences))) / float(np.std(differences, ddof=1))
-    for n in range(2, _MOST_SEEDS + 1):
+    effect = abs(float(np.mean(differences))) / deviation
+    for n in range(MINIMUM_SEEDS, _MOST_SEEDS + 1):
         if effect * math.sqrt(n) >= stats.t.ppf(1 - LEVEL / (2 * comparisons), n - 1):
             return n
     return None

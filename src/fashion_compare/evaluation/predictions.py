@@ -1,6 +1,5 @@
 """Read saved predictions: the one thing that evaluation and everything after it starts from."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,7 @@ import numpy as np
 
 from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.errors import UserError
+from fashion_compare.store import load_npz
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -28,20 +28,24 @@ def load_predictions(path: Path) -> dict[Part, Predictions]:
     Raises:
         UserError: it is missing, damaged, or labels and logits do not fit.
     """
-    again = "delete its directory to train the run again"
-    parts: dict[Part, Predictions] = {}
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            for part in PARTS:
-                prefix = "" if part == "test" else f"{part}_"
-                parts[part] = Predictions(file[f"{prefix}labels"], file[f"{prefix}logits"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a whole predictions file ({error}); {again}") from error
+    names = {part: "" if part == "test" else f"{part}_" for part in PARTS}
+    arrays = load_npz(path, [f"{prefix}{kind}" for prefix in names.values() for kind in ("labels", "logits")])
+    parts = {part: Predictions(arrays[f"{prefix}labels"], arrays[f"{prefix}logits"]) for part, prefix in names.items()}
     for part, held in parts.items():
-        fits = held.logits.ndim == 2 and held.labels.shape == held.logits.shape[:1]
-        if not fits or not np.isfinite(held.logits).all():
+        if not _usable(held):
             raise UserError(
-                f"{path}: {part} labels {held.labels.shape} and logits {held.logits.shape} do not fit, "
-                f"or are not finite; {again}"
+                f"{path}: {part} labels ({held.labels.dtype}, {held.labels.shape}) and logits ({held.logits.dtype}, "
+                f"{held.logits.shape}) are no predictions; expected a class and finite scores for each image; delete "
+                "its directory to train the run again"
             )
     return parts
+
+
+def _usable(held: Predictions) -> bool:
+    """Return whether there is an integer label within the classes, and finite real scores, for each image."""
+    if held.labels.dtype.kind not in "iu" or held.logits.dtype.kind != "f" or held.logits.ndim != 2:
+        return False
+    if held.labels.shape != held.logits.shape[:1] or not held.logits.size:
+        return False
+    in_range = held.labels.min() >= 0 and held.labels.max() < held.logits.shape[1]
+    return bool(in_range and np.isfinite(held.logits).all())

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from fashion_compare.classifier.cnn import CnnClassifier
 from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.classifier.scores import softmax
-from fashion_compare.errors import UserError
 from fashion_compare.explanation.gradcam import grad_cam
-from fashion_compare.store import write_atomically
+from fashion_compare.store import load_npz, write_atomically
 
 _COLUMNS = ("index", "label", "predicted", "probability", "images", "heat", "heat_of_label", "empty")
 
@@ -85,8 +84,4 @@ def load_gallery(path: Path) -> Gallery | None:
     """
     if not path.exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Gallery(**{name: file[name] for name in _COLUMNS})
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run the study again") from error
+    return Gallery(**load_npz(path, _COLUMNS))

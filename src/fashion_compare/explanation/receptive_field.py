@@ -17,9 +17,9 @@ class ReceptiveField:
 def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
     """Return the receptive field of the units of `layer`, a direct child of `module`, from the layers up to it.
 
-    A layer with kernel k, stride s and padding p maps unit i to its inputs i·s - p … i·s - p + k - 1, whose centre
-    is i·s + (k - 1)/2 - p; the rest is arithmetic from layer to layer (Araujo et al., Computing receptive fields of
-    convolutional neural networks, 2019, eq. 2 to 4).
+    A layer with kernel k (counted with its dilation), stride s and padding p maps unit i to its inputs i·s - p …
+    i·s - p + k - 1, whose centre is i·s + (k - 1)/2 - p; the rest is arithmetic from layer to layer (Araujo et al.,
+    Computing receptive fields of convolutional neural networks, 2019, eq. 2 to 4).
 
     Raises:
         ValueError: there is no such layer, or one before it is not a convolution, pooling or element-wise layer.
@@ -28,9 +28,11 @@ def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
     for name, child in module.named_children():
         match child:
             case nn.Conv2d() | nn.MaxPool2d():
-                kernel, stride, padding = (_one(v) for v in (child.kernel_size, child.stride, child.padding))
-                start += step * ((kernel - 1) / 2 - padding)
-                size += step * (kernel - 1)
+                settings = (child.kernel_size, child.stride, child.padding, child.dilation)
+                kernel, stride, padding, dilation = (_one(value) for value in settings)
+                reach = dilation * (kernel - 1)
+                start += step * (reach / 2 - padding)
+                size += step * reach
                 step *= stride
             case nn.ReLU() | nn.Tanh() | nn.Dropout():
                 pass

@@ -8,7 +8,7 @@ from fashion_compare.scratch.layers import Array
 
 
 def numerical_gradient(function: Callable[[], float], parameters: Array, *, step: float = 1e-6) -> Array:
-    """Return (f(θ+h) - f(θ-h)) / 2h for each entry of `parameters`, which `function` reads and which is restored.
+    """Return (f(θ+h) - f(θ-h)) / 2h for each entry of the (p,) vector that `function` reads.
 
     The error of the central difference shrinks with h², its rounding grows with 1/h; near 1e-6 both are small.
     Keep away from kinks (a ReLU input or an L1 weight within h of zero): there the derivative does not exist.

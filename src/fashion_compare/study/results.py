@@ -22,9 +22,8 @@ from fashion_compare.evaluation.predictions import PARTS, load_predictions
 from fashion_compare.store import RunDirectory, read_json, write_json, write_text
 from fashion_compare.study.environment import environment
 from fashion_compare.study.plan import run_path
+from fashion_compare.study.schema import SCHEMA_VERSION, check
 from fashion_compare.study.spec import BASELINE, Study, changed_field
-
-SCHEMA_VERSION = 1
 
 
 def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
@@ -120,6 +119,7 @@ def known_failures(study: Study, root: Path) -> dict[str, str]:
 
 def write_results(results: Mapping[str, Any], root: Path) -> None:
     """Write results.json and results.csv into the study's directory."""
+    check(results)
     write_json(root / "results.json", results)
     write_text(root / "results.csv", _table(results))
 

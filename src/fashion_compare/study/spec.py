@@ -105,7 +105,11 @@ def configuration(model: str, settings: dict[str, Any], where: str) -> Configura
     if model not in CONFIGURATIONS:
         raise UsageError(f"{where}: unknown model '{model}': {nearest(model, CONFIGURATIONS)}")
     kind = CONFIGURATIONS[model]
-    _mapping(settings, where, set(kind.model_fields) - {"model"})
+    for field, value in _mapping(settings, where, set(kind.model_fields) - {"model"}).items():
+        if isinstance(value, bool):
+            raise UsageError(
+                f"{where}: {field}: got {str(value).lower()}, expected {kind.model_fields[field].description}"
+            )
     try:
         return kind.model_validate(settings)
     except ValidationError as error:

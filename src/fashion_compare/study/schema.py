@@ -1,0 +1,304 @@
+"""What results.json holds: the shape that other programs can rely on, checked whenever one is written.
+
+`results.schema.json` beside this file is the same as a JSON Schema; `python -m fashion_compare.study.schema` rewrites
+it. A change that readers would notice raises `SCHEMA_VERSION`.
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fashion_compare.errors import UserError
+from fashion_compare.store import to_json
+
+SCHEMA_VERSION = 1
+Pair = tuple[float, float]
+Model = Literal["ffnn", "cnn"]
+Part = Literal["train", "validation", "test"]
+Metric = Literal["accuracy", "f1_macro", "auc_macro_ovr", "loss"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class PerClass(_Entry):
+    """One class against the rest."""
+
+    precision: float
+    recall: float
+    f1: float
+    auc: Annotated[float | None, Field(description="None when the class is absent, or alone")]
+    images: int | None = None
+
+
+class Scores(_Entry):
+    """Scores of one run on one part of the data, from the best epoch by validation."""
+
+    loss: Annotated[float, Field(description="mean cross-entropy, without penalties")]
+    accuracy: float
+    precision_macro: float
+    recall_macro: float
+    f1_macro: float
+    auc_macro_ovr: float | None
+    auc_micro: float | None
+    nll: Annotated[float, Field(description="the same number as loss, under the name of the calibration literature")]
+    brier: Annotated[float, Field(description="sum over classes, mean over images")]
+    ece: Annotated[float, Field(description="top label, 15 equal-width bins")]
+    per_class: list[PerClass]
+    confusion: Annotated[list[list[int]], Field(description="[class][answer], images")]
+
+
+class Run(_Entry):
+    """One finished training."""
+
+    format: int
+    model: Model
+    configuration: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    seconds: Annotated[float, Field(description="of training, evaluation excluded")]
+    seconds_per_epoch: Annotated[float | None, Field(description="median")]
+    train: Annotated[Scores, Field(description="on a fixed part of the training images")]
+    validation: Scores
+    test: Scores
+    last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
+    environment: dict[str, Any]
+
+
+class Estimate(_Entry):
+    """A mean over seeds with its 95% interval."""
+
+    mean: float
+    interval: Pair
+    deviation_over_seeds: float | None
+    covers: Literal["seeds and images", "images only"]
+
+
+class Change(_Entry):
+    """What a variation changes."""
+
+    parameter: str
+    # `from` is a word of Python's.
+    from_: Annotated[Any, Field(alias="from")]
+    to: Any
+
+
+class Configuration(_Entry):
+    """A configuration: its settings, its runs, and what they have in common."""
+
+    config: dict[str, Any]
+    change: Change | None
+    runs: list[Run]
+    mean: dict[str, Any] | None = None
+    interval: dict[Part, dict[Metric, Estimate]] | None = None
+    fitting: dict[str, float | int | bool] | None = None
+
+
+class Layer(_Entry):
+    """One layer's cost for one image, forward."""
+
+    name: str
+    kind: str
+    output_shape: list[int]
+    parameters: int
+    multiply_accumulates: int
+
+
+class Complexity(_Entry):
+    """A model's cost for one image, forward."""
+
+    layers: list[Layer]
+    parameters: int
+    multiply_accumulates: int
+    weights_bytes: int
+
+
+class ModelResults(_Entry):
+    """Everything about one model."""
+
+    complexity: Complexity
+    configurations: dict[str, Configuration]
+
+
+class Side(_Entry):
+    """One side of a comparison."""
+
+    model: Model
+    configuration: str
+
+
+class Comparison(_Entry):
+    """a - b, paired by seed and image."""
+
+    a: Side
+    b: Side
+    part: Part
+    metric: Metric
+    seeds: list[int]
+    differences: Annotated[list[float], Field(description="one per seed")]
+    mean: float
+    interval: Pair
+    interval_covers: Literal["seeds and images", "images only"]
+    p: Annotated[float | None, Field(description="paired t-test over seeds, two-sided")]
+    p_holm: float | None
+    family: Annotated[int, Field(description="comparisons that Holm's correction runs over")]
+    p_sign_flip: Annotated[float | None, Field(description="exact; None above 16 seeds")]
+    sign_flip_floor: float
+    sign_flip_can_decide: bool
+    probability_better: Annotated[float, Field(description="share of seeds in which a is better, ties half")]
+    smallest_difference_shown: float | None
+    seeds_needed: int | None
+    verdict: Literal["better", "worse", "undecided", "no verdict"]
+
+
+class Agreement(_Entry):
+    """What two trained networks of one seed get right, in test images."""
+
+    seed: int
+    both_right: int
+    only_a_right: int
+    only_b_right: int
+    both_wrong: int
+    mcnemar_p: float
+
+
+class HeadToHead(_Entry):
+    """The cnn against the ffnn."""
+
+    comparisons: list[Comparison]
+    agreement: list[Agreement]
+
+
+class Ranked(_Entry):
+    """A configuration's place by validation."""
+
+    configuration: str
+    validation_accuracy: float
+    interval: Pair
+    validation_loss: float
+
+
+class Best(_Entry):
+    """The configuration chosen on validation, and why."""
+
+    configuration: str
+    is_baseline: bool
+    chosen_by: str
+    ranking: list[Ranked]
+    evidence: list[Comparison]
+    indistinguishable: list[str]
+
+
+class MeanInterval(_Entry):
+    """A mean with its 95% interval."""
+
+    mean: float
+    interval: Pair
+
+
+class Point(_Entry):
+    """One value of a parameter."""
+
+    configuration: str
+    value: Any
+    validation_accuracy: MeanInterval
+    change: MeanInterval | None
+
+
+class Sensitivity(_Entry):
+    """What the values tried of one parameter did to validation accuracy."""
+
+    parameter: str
+    points: list[Point]
+    span: float
+
+
+class Dataset(_Entry):
+    """What the study ran on."""
+
+    name: Literal["fashion-mnist", "garments"]
+    source: str
+    is_stand_in: bool
+    class_names: list[str]
+    sha256: dict[str, str]
+    split_sha256: str
+    counts: dict[Part, int]
+
+
+class Study(_Entry):
+    """Which study it was."""
+
+    name: str
+    description: str
+    seeds: list[int]
+    training_images: int | None
+
+
+class Failure(_Entry):
+    """A run that did not end."""
+
+    run: str
+    model: Model
+    configuration: str
+    seed: int
+    reason: str
+
+
+class Finding(_Entry):
+    """A statement made from measured numbers."""
+
+    id: str
+    model: Model | None
+    text: str
+    values: dict[str, Any]
+
+
+class Results(_Entry):
+    """The content of results.json."""
+
+    schema_version: Literal[1]
+    study: Study
+    dataset: Dataset
+    environment: dict[str, Any]
+    models: dict[Model, ModelResults]
+    comparisons: list[Comparison]
+    best: dict[Model, Best]
+    sensitivity: dict[Model, list[Sensitivity]]
+    head_to_head: dict[Literal["baseline", "best"], HeadToHead]
+    findings: list[Finding]
+    failures: list[Failure]
+
+
+def check(results: Any) -> None:
+    """Check results against the schema.
+
+    Raises:
+        UserError: something does not fit, as when a run's result.json was edited.
+    """
+    try:
+        Results.model_validate(results)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"results do not fit their schema at {place} ({first['msg']}); if a result.json was edited, delete its "
+            "directory to train the run again"
+        ) from error
+
+
+def schema_text() -> str:
+    """Return the schema as JSON."""
+    return to_json(Results.model_json_schema(by_alias=True))
+
+
+def shipped_schema() -> str:
+    """Return the schema file that comes with the package."""
+    return (resources.files("fashion_compare.study") / "results.schema.json").read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("results.schema.json").write_text(schema_text(), encoding="utf-8")
