@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"fashion-compare: {' '.join(message.split())}", file=sys.stderr)
+    print(f"fashion-compare: {message}", file=sys.stderr)
     return code
 
 
@@ -93,15 +93,17 @@ def run(
 
     source, dataset = _load(data, stand_in_allowed=True)
     root = plan.study_root(out, resolved, dataset)
+    runs = plan.plan(resolved, source, dataset, root)
+    for one in runs:
+        one.directory.claim(one.identity)
     write_text(root / "study.yaml", spec.to_yaml(resolved))
     write_json(root / "dataset.json", results.describe_dataset(dataset, resolved))
-    runs = plan.plan(resolved, source, dataset, root)
     count = workers or engine.available_cores()
     console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
     with console.study_progress(count, quiet=quiet) as show:
         outcome = engine.run_all(runs, workers=count, on_progress=show)
     found = results.collect(resolved, results.describe_dataset(dataset, resolved), root, outcome.failures)
-    _explain(resolved, found, dataset, root)
+    found = _explain(resolved, found, dataset, root)
     _finish(found, root)
     print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
     for label, reason in outcome.failures.items():
@@ -209,12 +211,13 @@ def _load(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Datase
     return source, dataset_of(source)
 
 
-def _explain(study: Any, found: Mapping[str, Any], dataset: "Dataset", root: Path) -> None:
+def _explain(study: Any, found: Mapping[str, Any], dataset: "Dataset", root: Path) -> dict[str, Any]:
+    """Make the explanations and return the results with what they say about them."""
     from fashion_compare import console
     from fashion_compare.study.explain import explain
 
     console.say("Explaining the cnn with Grad-CAM …")
-    explain(study, found, dataset, root)
+    return {**found, "gradcam": explain(study, found, dataset, root)}
 
 
 def _finish(found: Mapping[str, Any], root: Path) -> None:

@@ -9,6 +9,11 @@ class UserError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str) -> None:
+        # Names from files may hold anything; the message stays one line all the same.
+        printable = "".join(character if character.isprintable() else " " for character in message)
+        super().__init__(" ".join(printable.split()))
+
 
 class UsageError(UserError):
     """A wrong name, option or study file: found before any work starts. Exit code 2."""

@@ -134,16 +134,23 @@ class RunDirectory:
         Raises:
             UserError: it holds a run that was defined otherwise, or it cannot be written.
         """
-        digest = identity_hash(identity)
         if self.config.exists():
-            held = self.claimed_hash()
-            if held != digest:
-                raise UserError(
-                    f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
-                    f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
-                )
+            self.verify(identity)
         else:
-            write_json(self.config, identity | {"hash": digest})
+            write_json(self.config, identity | {"hash": identity_hash(identity)})
+
+    def verify(self, identity: dict[str, Any]) -> None:
+        """Check that the directory is claimed by the run that `identity` defines.
+
+        Raises:
+            UserError: it is not.
+        """
+        digest, held = identity_hash(identity), self.claimed_hash()
+        if held != digest:
+            raise UserError(
+                f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
+                f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
+            )
 
     def claimed_hash(self) -> str:
         """Return the hash of the run that claimed the directory.

@@ -1,6 +1,7 @@
 """The best configuration is chosen on validation alone; each parameter's influence is the span of what was tried."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,10 +108,15 @@ def test_a_baseline_alone_is_the_best() -> None:
     assert (best["configuration"], best["evidence"], best["indistinguishable"]) == ("baseline", [], [])
 
 
+def change(parameter: str, base: Any, value: Any) -> dict[str, Any]:
+    """Return what results.json says that a variation changes."""
+    return {"parameter": parameter, "from": base, "to": value}
+
+
 CHANGES = {
-    "fast": ("learning_rate", 0.001, 0.003),
-    "slow": ("learning_rate", 0.001, 0.0003),
-    "l2": ("l2", 0.0, 0.0001),
+    "fast": change("learning_rate", 0.001, 0.003),
+    "slow": change("learning_rate", 0.001, 0.0003),
+    "l2": change("l2", 0.0, 0.0001),
 }
 BASE = configuration("baseline", {0: 0.90, 1: 0.90})
 
@@ -164,6 +170,22 @@ def test_what_did_not_finish_has_no_point() -> None:
 def test_names_are_sorted_as_names() -> None:
     """The values of a parameter that is a name stand in alphabetical order."""
     held = by_name(configuration("t", {0: 0.8, 1: 0.8}), configuration("s", {0: 0.7, 1: 0.7}))
-    changes = {"t": ("optimizer", "momentum", "sgd"), "s": ("optimizer", "momentum", "adam")}
+    changes = {"t": change("optimizer", "momentum", "sgd"), "s": change("optimizer", "momentum", "adam")}
     found = sensitivity(held, changes, BASE)
     assert [point["value"] for point in found[0]["points"]] == ["adam", "momentum", "sgd"]
+
+
+def test_sizes_are_sorted_as_sizes() -> None:
+    """Layer sizes stand in the order of their numbers, not of their letters."""
+    held = by_name(configuration("wide", {0: 0.8, 1: 0.8}), configuration("narrow", {0: 0.7, 1: 0.7}))
+    changes = {"wide": change("hidden_sizes", "256-128", "1024"), "narrow": change("hidden_sizes", "256-128", "64")}
+    found = sensitivity(held, changes, BASE)
+    assert [point["value"] for point in found[0]["points"]] == ["64", "256-128", "1024"]
+
+
+def test_what_lacks_a_seed_is_not_chosen() -> None:
+    """A mean over fewer seeds is no match for the others': such a configuration is named, and not eligible."""
+    held = by_name(configuration("baseline", {0: 0.88, 1: 0.88, 2: 0.96}), configuration("lucky", {2: 0.95}))
+    best = best_configuration(held, "baseline")
+    assert (best["configuration"], best["incomplete"]) == ("baseline", ["lucky"])
+    assert [entry["configuration"] for entry in best["ranking"]] == ["baseline"]

@@ -122,7 +122,7 @@ ORACLES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_standard_error_is_the_bootstraps(metric: str) -> None:
     """One model's standard error, and that of two models' paired difference, come within 10% of a bootstrap's."""
-    labels, logits = drawn(3, 600, 3)
+    labels, logits = drawn(3, 400, 3)
     rng = np.random.default_rng(4)
     # A second model that shares most of the first one's mistakes.
     other = (logits + rng.normal(0, 0.7, logits.shape)).astype(np.float32)

@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
     assert not engine.run_all(plan.plan(study, source, dataset, root), workers=2).failures
     found = results.collect(study, results.describe_dataset(dataset, study), root)
-    explain(study, found, dataset, root)
+    found["gradcam"] = explain(study, found, dataset, root)
     results.write_results(found, root)
     write_report(found, root)
     return root
@@ -110,7 +110,7 @@ def test_the_gallery_shows_every_class_right_and_wrong(root: Path) -> None:
     right, wrong = text.count('<figure class="right">'), text.count('<figure class="wrong">')
     found = json.loads((root / "results.json").read_text())
     name = found["best"]["cnn"]["configuration"]
-    confusion = found["models"]["cnn"]["configurations"][name]["runs"][0]["test"]["confusion"]
+    confusion = found["models"]["cnn"]["configurations"][name]["runs"][0]["confusion"]
     assert right == sum(confusion[c][c] > 0 for c in range(10))
     assert wrong == sum(sum(confusion[c]) > confusion[c][c] for c in range(10))
     assert text.count('<div class="map">') == right + 2 * wrong

@@ -9,13 +9,17 @@ from fashion_compare.comparison.pairs import Scored, compare_family
 def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[str, Any]:
     """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
 
-    The evidence: the whole ranking, and every other configuration's paired difference on validation. Those whose
-    difference is not decided are named as `indistinguishable`: the choice among them is by the mean alone.
+    A configuration that finished for fewer seeds than others is not eligible: another mean over other seeds would
+    decide by luck. The evidence: the whole ranking, and every other configuration's paired difference on validation.
+    Those whose difference is not decided are named as `indistinguishable`: the choice among them is by the mean alone.
 
     Args:
         configurations: finished configurations by name, the baseline among them.
         base: the baseline's name.
     """
+    most = max(len(scored.seeds()) for scored in configurations.values())
+    incomplete = [name for name, scored in configurations.items() if len(scored.seeds()) < most]
+    configurations = {name: scored for name, scored in configurations.items() if name not in incomplete}
     accuracy = {name: scored.interval("validation", "accuracy") for name, scored in configurations.items()}
     loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
     # Rounded beyond any image's weight: the order in which seeds were added up must not decide.
@@ -38,5 +42,6 @@ def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[
             for name in ranking
         ],
         "evidence": rows,
+        "incomplete": incomplete,
         "indistinguishable": [row["b"]["configuration"] for row in rows if row["verdict"] != "better"],
     }

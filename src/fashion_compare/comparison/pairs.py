@@ -65,10 +65,11 @@ def compare_family(pairs: Sequence[tuple[Scored, Scored]], part: str, metric: st
             seeds, differences, interval = difference(a, b, part, metric)
             rows.append((a, b, seeds, differences, interval))
     raw = [paired_t_p(differences) for _, _, _, differences, _ in rows]
-    known = iter(holm([p for p in raw if p is not None]))
+    tested = [p for p in raw if p is not None]
+    known = iter(holm(tested))
     corrected = [None if p is None else next(known) for p in raw]
     return [
-        _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=len(rows))
+        _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=len(tested) or len(rows))
         for row, p, p_holm in zip(rows, raw, corrected, strict=True)
     ]
 

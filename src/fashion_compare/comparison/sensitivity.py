@@ -7,7 +7,7 @@ from fashion_compare.comparison.pairs import Scored, difference
 
 
 def sensitivity(
-    configurations: Mapping[str, Scored], changes: Mapping[str, tuple[str, Any, Any]], base: Scored
+    configurations: Mapping[str, Scored], changes: Mapping[str, Mapping[str, Any]], base: Scored
 ) -> list[dict[str, Any]]:
     """Return one entry per parameter that was varied, the most influential first.
 
@@ -16,20 +16,29 @@ def sensitivity(
 
     Args:
         configurations: finished variations of one model by name.
-        changes: variation → (parameter, value in the baseline, value in the variation).
+        changes: variation → `parameter`, and its value `from` the baseline `to` the variation.
         base: the model's baseline.
     """
     parameters: dict[str, dict[str, Any]] = {}
-    for name, (parameter, base_value, value) in changes.items():
+    for name, change in changes.items():
         if name not in configurations or not set(configurations[name].seeds()) & set(base.seeds()):
             continue
-        entry = parameters.setdefault(parameter, {"parameter": parameter, "points": [_point(base, base, base_value)]})
-        entry["points"].append(_point(configurations[name], base, value))
+        parameter = change["parameter"]
+        first = {"parameter": parameter, "points": [_point(base, base, change["from"])]}
+        entry = parameters.setdefault(parameter, first)
+        entry["points"].append(_point(configurations[name], base, change["to"]))
     for entry in parameters.values():
         means = [point["validation_accuracy"]["mean"] for point in entry["points"]]
         entry["span"] = max(means) - min(means)
-        entry["points"].sort(key=lambda point: (isinstance(point["value"], str), point["value"]))
+        entry["points"].sort(key=lambda point: _order(point["value"]))
     return sorted(parameters.values(), key=lambda entry: -entry["span"])
+
+
+def _order(value: Any) -> tuple[list[float], str]:
+    """Sort numbers, and layer sizes such as 256-128, by size, and names by name."""
+    parts = str(value).split("-") if isinstance(value, str) else [value]
+    numeric = not isinstance(value, str) or all(part.isdecimal() for part in parts)
+    return ([float(part) for part in parts] if numeric else []), str(value)
 
 
 def _point(scored: Scored, base: Scored, value: Any) -> dict[str, Any]:

@@ -140,7 +140,6 @@ def seeds_needed(differences: Sequence[float], comparisons: int) -> int | None:
     if _is_rounding(deviation, differences):
         return None
     effect = abs(float(np.mean(differences))) / deviation
-    for n in range(MINIMUM_SEEDS, _MOST_SEEDS + 1):
-        if effect * math.sqrt(n) >= stats.t.ppf(1 - LEVEL / (2 * comparisons), n - 1):
-            return n
-    return None
+    n = np.arange(MINIMUM_SEEDS, _MOST_SEEDS + 1)
+    enough = n[effect * np.sqrt(n) >= stats.t.ppf(1 - LEVEL / (2 * comparisons), n - 1)]
+    return int(enough[0]) if len(enough) else None

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.classifier.cnn import CnnClassifier
 from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.classifier.scores import softmax
-from fashion_compare.explanation.gradcam import grad_cam
 from fashion_compare.store import load_npz, write_atomically
+
+if TYPE_CHECKING:
+    from fashion_compare.classifier.cnn import CnnClassifier
 
 _COLUMNS = ("index", "label", "predicted", "probability", "images", "heat", "heat_of_label", "empty")
 
@@ -52,8 +54,11 @@ def choose(labels: Labels, logits: Logits) -> NDArray[np.int64]:
     return np.array(chosen, dtype=np.int64)
 
 
-def make_gallery(classifier: CnnClassifier, images: NDArray[np.uint8], labels: Labels, logits: Logits) -> Gallery:
+def make_gallery(classifier: "CnnClassifier", images: NDArray[np.uint8], labels: Labels, logits: Logits) -> Gallery:
     """Explain the chosen test images with the trained cnn that gave `logits`."""
+    # captum and torch take seconds to import, and a gallery that is only read needs neither.
+    from fashion_compare.explanation.gradcam import grad_cam
+
     index = choose(labels, logits)
     prepared = classifier.prepare(images[index])
     predicted = logits[index].argmax(axis=1)

@@ -103,5 +103,14 @@ def to_svg(figure: Figure, title: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{_attribute(title)}" ', 1)
 
 
+def standalone(svg: str) -> str:
+    """Return the SVG as a file of its own, readable on light and on dark; in the page, the page's theme decides."""
+    light = f"color:#22252b;--line:{GRID};--ffnn:{MODEL_COLOURS['ffnn']};--cnn:{MODEL_COLOURS['cnn']}"
+    dark = "color:#e6e6e3;--line:#3a3e46;--ffnn:#f0914d;--cnn:#6fb3ee"
+    style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    end = svg.index(">") + 1
+    return f"{svg[:end]}\n{style}{svg[end:]}"
+
+
 def _attribute(text: str) -> str:
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

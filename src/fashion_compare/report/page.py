@@ -22,7 +22,7 @@ from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
 from fashion_compare.report import class_figures, curve_figures, score_figures, words
-from fashion_compare.report.drawing import Drawn
+from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.store import RunDirectory, write_text
 from fashion_compare.study.explain import gallery_path
 from fashion_compare.study.plan import run_path
@@ -42,7 +42,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
     """
     drawings = _draw(results, root)
     for drawing in drawings.values():
-        write_text(root / "figures" / f"{drawing.name}.svg", drawing.svg)
+        write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows))
     gallery = load_gallery(gallery_path(root))
     page = root / "report.html"
@@ -73,7 +73,7 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
         test = load_predictions(RunDirectory(run_path(root, model, name, run["seed"])).predictions)["test"]
         curves = one_vs_rest_curves(test.labels, softmax(test.logits))
         drawings.append(
-            class_figures.roc(model, name, curves, [entry["auc"] for entry in run["test"]["per_class"]], class_names)
+            class_figures.roc(model, name, curves, [entry["auc"] for entry in run["per_class"]], class_names)
         )
     by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
     drawings.append(class_figures.per_class(by_class, class_names))
@@ -120,7 +120,7 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         model_names=MODEL_NAMES,
         figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         comparisons=_by_configuration(results),
-        gallery=_gallery_items(gallery, results["dataset"]["class_names"]),
+        gallery=_gallery_items(gallery, results),
         findings=_by_model(results),
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
@@ -152,26 +152,24 @@ def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
     return grouped
 
 
-def _gallery_items(gallery: Gallery | None, class_names: list[str]) -> list[dict[str, Any]]:
-    """Return what the page shows of each explained image; heat is opaque at the gallery's highest value."""
-    if gallery is None:
+def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the page shows of each explained image; both of its maps are opaque at the higher one's peak."""
+    if gallery is None or results["gradcam"] is None:
         return []
-    highest = float(max(gallery.heat.max(), gallery.heat_of_label.max(), 1e-12))
+    class_names = results["dataset"]["class_names"]
     items = []
-    for i in range(len(gallery.index)):
-        right = bool(gallery.label[i] == gallery.predicted[i])
+    for i, described in enumerate(results["gradcam"]["images"]):
+        right = described["label"] == described["predicted"]
+        peak = max(float(gallery.heat[i].max()), 0.0 if right else float(gallery.heat_of_label[i].max()), 1e-12)
         items.append(
-            {
-                "index": int(gallery.index[i]),
-                "label": class_names[gallery.label[i]],
-                "predicted": class_names[gallery.predicted[i]],
-                "probability": float(gallery.probability[i]),
+            described
+            | {
+                "label": class_names[described["label"]],
+                "predicted": class_names[described["predicted"]],
                 "right": right,
-                "empty": bool(gallery.empty[i]),
-                "highest": float(gallery.heat[i].max()),
                 "image": _image_uri(gallery.images[i]),
-                "heat": _heat_uri(gallery.heat[i] / highest),
-                "heat_of_label": None if right else _heat_uri(gallery.heat_of_label[i] / highest),
+                "heat": _heat_uri(gallery.heat[i] / peak),
+                "heat_of_label": None if right else _heat_uri(gallery.heat_of_label[i] / peak),
             }
         )
     return items

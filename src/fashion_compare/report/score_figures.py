@@ -32,12 +32,12 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     for y, row in enumerate(rows):
         colour = MODEL_COLOURS[row["model"]]
         for accuracy in row["seeds"].split():
-            axes.plot(100 * float(accuracy), y, "o", color=colour, alpha=0.35, markersize=4, markeredgewidth=0)
+            axes.plot(100 * float(accuracy), y + 0.25, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
         draw_interval(axes, row, y, colour)
     axes.set_yticks(range(len(rows)), [f"{row['model']}  {row['configuration']}" for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("test accuracy (%)")
-    caption = "Test accuracy of every configuration: each seed a pale point, the mean with its 95% interval."
+    caption = "Test accuracy of every configuration: each seed a small point, the mean with its 95% interval."
     return "overview", figure, rows, caption
 
 
@@ -61,14 +61,14 @@ def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[st
     axes.axvline(0, color=INK, linewidth=1)
     for y, (row, source) in enumerate(zip(rows, chosen, strict=True)):
         colour = MODEL_COLOURS[row["model"]]
-        axes.plot([100 * d for d in source["differences"]], [y] * len(source["differences"]), "o", color=colour,
-                  alpha=0.35, markersize=4, markeredgewidth=0)  # fmt: skip
+        axes.plot([100 * d for d in source["differences"]], [y + 0.25] * len(source["differences"]), "o", color=colour,
+                  alpha=0.6, markersize=3.5, markeredgewidth=0)  # fmt: skip
         draw_interval(axes, row, y, colour, filled=row["verdict"] in ("better", "worse"))
     axes.set_yticks(range(len(rows)), [f"{row['model']}  {row['configuration']}" for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel(f"difference of test {label} from the model's baseline (percentage points)")
     caption = (
-        f"Paired difference of test {label} from the baseline: each seed a pale point, the mean with its 95% interval; "
+        f"Paired difference of test {label} from the baseline: each seed a small point, the mean with its interval; "
         "filled where the verdict is better or worse."
     )
     return f"differences-{metric}", figure, rows, caption
@@ -103,7 +103,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_yticks(range(len(own)), [f"{row['parameter']} = {row['value']}" for row in own], fontsize=8)
         axes.invert_yaxis()
         axes.set_title(model)
-        axes.set_xlabel("change of validation accuracy (points)")
+        axes.set_xlabel("validation accuracy (points)")
     caption = (
         "What each hyperparameter did: change of validation accuracy against the baseline with its 95% interval, "
         "the parameter with the widest span first."

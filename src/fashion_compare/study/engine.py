@@ -60,6 +60,7 @@ def run_all(
             todo.append(run)
     if not todo:
         return outcome
+    others = set(multiprocessing.active_children())
     inherited = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
     os.environ.update(_WORKER_ENVIRONMENT)
     pool = ProcessPoolExecutor(
@@ -74,7 +75,7 @@ def run_all(
     except BaseException:
         # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
+        for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         raise
     finally:
@@ -108,6 +109,8 @@ def _wait_for(
                 outcome.trained.append(run.label)
             except UserError as error:
                 outcome.failures[run.label] = str(error)
+            except MemoryError:
+                outcome.failures[run.label] = "out of memory; with --workers 1 the study needs less"
             except BrokenProcessPool as error:
                 raise UserError(
                     f"a worker process died while {run.label} waited or ran (out of memory?); "

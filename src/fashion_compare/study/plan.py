@@ -52,18 +52,25 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that defines the run: what is done already under the same identity is not done again."""
-        return {
-            "format": RUN_FORMAT,
-            "model": self.model,
-            "configuration": self.configuration.model_dump(mode="json"),
-            "seed": self.seed,
-            "data": {**self.data, "training_images": self.training_images},
-        }
+        return run_identity(self.configuration, self.seed, self.data, self.training_images)
 
     @property
     def cost(self) -> float:
         """A rough measure of how long the run takes."""
         return EPOCH_COST[self.model] * (self.configuration.epochs + 1)
+
+
+def run_identity(
+    configuration: Configuration, seed: int, data: dict[str, Any], training_images: int | None
+) -> dict[str, Any]:
+    """Return what defines a run, JSON-ready."""
+    return {
+        "format": RUN_FORMAT,
+        "model": configuration.model,
+        "configuration": configuration.model_dump(mode="json"),
+        "seed": seed,
+        "data": {**data, "training_images": training_images},
+    }
 
 
 def run_path(root: Path, model: str, name: str, seed: int) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fashion_compare.study.plan import Run
+from fashion_compare.study.plan import EPOCH_COST, Run
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,21 @@ class Snapshot:
     @property
     def work_done(self) -> float:
         """Share of all epochs, weighted by the models' cost, from 0 to 1."""
-        left = sum(p.run.cost / (p.run.configuration.epochs + 1) * p.epochs_left for p in self.runs)
-        return 1 - left / max(sum(p.run.cost for p in self.runs), 1e-9)
+        total = sum(EPOCH_COST[p.run.model] * p.run.configuration.epochs for p in self.runs)
+        left = sum(EPOCH_COST[p.run.model] * p.epochs_left for p in self.runs)
+        return 1 - left / total if total else 1.0
 
     def seconds_left(self, workers: int) -> float | None:
         """Return the time left from the speeds measured so far; None before the first epoch of any run.
 
         A model without an epoch yet is judged by the other's speed and the models' relative cost.
         """
-        speeds = {model: self._epoch_seconds(model) for model in {p.run.model for p in self.runs}}
-        known = [
-            speed / (p.run.cost / (p.run.configuration.epochs + 1))
-            for p in self.runs
-            if (speed := speeds[p.run.model]) is not None
-        ]
-        if not known:
+        measured = {model: self._epoch_seconds(model) for model in EPOCH_COST}
+        units = [seconds / EPOCH_COST[model] for model, seconds in measured.items() if seconds is not None]
+        if not units:
             return None
-        unit = sum(known) / len(known)
-        left = [
-            p.epochs_left * (speeds[p.run.model] or unit * p.run.cost / (p.run.configuration.epochs + 1))
-            for p in self.runs
-        ]
+        unit = sum(units) / len(units)
+        left = [p.epochs_left * (measured[p.run.model] or unit * EPOCH_COST[p.run.model]) for p in self.runs]
         # The last runs cannot be shared among workers: no less than the longest of them.
         return max(sum(left) / workers, max(left, default=0.0))
 

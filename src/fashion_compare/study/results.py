@@ -21,9 +21,10 @@ from fashion_compare.evaluation.metrics import SCALAR_METRICS
 from fashion_compare.evaluation.predictions import PARTS, load_predictions
 from fashion_compare.store import RunDirectory, read_json, write_json, write_text
 from fashion_compare.study.environment import environment
-from fashion_compare.study.plan import run_path
+from fashion_compare.study.explain import describe_gallery
+from fashion_compare.study.plan import run_identity, run_path
 from fashion_compare.study.schema import SCHEMA_VERSION, check
-from fashion_compare.study.spec import BASELINE, Study, changed_field
+from fashion_compare.study.spec import BASELINE, Study
 
 
 def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def collect(
         UserError: no run is finished, or a file of one cannot be read.
     """
     scored = {
-        model: {name: _read_configuration(study, root, model, name) for name in configurations}
+        model: {name: _read_configuration(study, dataset, root, model, name) for name in configurations}
         for model, configurations in study.models.items()
     }
     finished = {
@@ -82,6 +83,7 @@ def collect(
         "best": {},
         "sensitivity": {},
         "head_to_head": {},
+        "gradcam": describe_gallery(root),
         "failures": [_failure(label, reason) for label, reason in (failures or {}).items()],
     }
     for model, configurations in study.models.items():
@@ -95,8 +97,11 @@ def collect(
         if base is None:
             continue
         variations = {name: held for name, held in finished[model].items() if name != BASELINE}
-        results["comparisons"] += compare_all_metrics([(held, base) for held in variations.values()], "test")
-        results["sensitivity"][model] = sensitivity(variations, _changes(configurations), base)
+        results["comparisons"] += [
+            {"model": model, "variation": row["a"]["configuration"], "baseline": BASELINE, **row}
+            for row in compare_all_metrics([(held, base) for held in variations.values()], "test")
+        ]
+        results["sensitivity"][model] = sensitivity(variations, _changes(study, model), base)
         results["best"][model] = best_configuration(finished[model], BASELINE)
     results["head_to_head"] = _head_to_head(finished, results["best"])
     results["findings"] = findings(results)
@@ -113,6 +118,7 @@ def known_failures(study: Study, root: Path) -> dict[str, str]:
         held["run"]: held["reason"]
         for held in recorded
         if held["configuration"] in study.models.get(held["model"], {})
+        and held["seed"] in study.seeds
         and not RunDirectory(run_path(root, held["model"], held["configuration"], held["seed"])).is_done
     }
 
@@ -124,16 +130,20 @@ def write_results(results: Mapping[str, Any], root: Path) -> None:
     write_text(root / "results.csv", _table(results))
 
 
-def _read_configuration(study: Study, root: Path, model: str, name: str) -> tuple[Scored, list[dict[str, Any]]]:
+def _read_configuration(
+    study: Study, dataset: Mapping[str, Any], root: Path, model: str, name: str
+) -> tuple[Scored, list[dict[str, Any]]]:
     """Return a configuration's columns per image, and the entries of its finished runs."""
     held, entries = Scored(model, name), []
+    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
     for seed in study.seeds:
         directory = RunDirectory(run_path(root, model, name, seed))
         if not directory.is_done:
             continue
+        directory.verify(run_identity(study.models[model][name], seed, data, study.training_images))
         entry = read_json(directory.result)
-        if not isinstance(entry, dict) or not {"seed", "test", "validation"} <= entry.keys():
-            raise UserError(f"{directory.result} is no result of this program; delete {directory.path} to train again")
+        if not isinstance(entry, dict) or not {"seed", *PARTS} <= entry.keys() or not directory.read_metrics():
+            raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
         entries.append(entry)
         for part, predictions in load_predictions(directory.predictions).items():
             held.add(seed, part, contributions(predictions.labels, predictions.logits))
@@ -147,7 +157,7 @@ def _summarise(
     configuration = study.models[model][name]
     summary: dict[str, Any] = {
         "config": configuration.model_dump(mode="json"),
-        "change": None if name == BASELINE else _change(study.models[model][BASELINE], configuration),
+        "change": _changes(study, model).get(name),
         "runs": entries,
     }
     if not entries:
@@ -155,13 +165,13 @@ def _summarise(
     summary["mean"] = {
         part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in SCALAR_METRICS} for part in PARTS
     }
-    summary["mean"]["confusion"] = np.mean([entry["test"]["confusion"] for entry in entries], axis=0).tolist()
+    summary["mean"]["confusion"] = np.mean([entry["confusion"] for entry in entries], axis=0).tolist()
     summary["mean"]["per_class"] = [
         {
-            metric: _mean([entry["test"]["per_class"][c][metric] for entry in entries])
+            metric: _mean([entry["per_class"][c][metric] for entry in entries])
             for metric in ("precision", "recall", "f1", "auc")
         }
-        for c in range(len(entries[0]["test"]["per_class"]))
+        for c in range(len(entries[0]["per_class"]))
     ]
     summary["mean"]["seconds"] = _mean([entry["seconds"] for entry in entries])
     summary["mean"]["best_epoch"] = _mean([entry["best_epoch"] for entry in entries])
@@ -199,19 +209,17 @@ def _complexity(configuration: Any) -> dict[str, Any]:
     }
 
 
-def _change(base: Any, other: Any) -> dict[str, Any]:
-    name = changed_field(base, other)
-    return {"parameter": name, "from": _plain(getattr(base, name)), "to": _plain(getattr(other, name))}
-
-
-def _changes(configurations: Mapping[str, Any]) -> dict[str, tuple[str, Any, Any]]:
-    """Return variation → (parameter, baseline's value, variation's value)."""
-    changes = {}
-    for name, configuration in configurations.items():
-        if name != BASELINE:
-            change = _change(configurations[BASELINE], configuration)
-            changes[name] = (change["parameter"], change["from"], change["to"])
-    return changes
+def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
+    """Return variation → the parameter that it is about, its value in the baseline and in the variation."""
+    configurations = study.models[model]
+    return {
+        name: {
+            "parameter": field,
+            "from": _plain(getattr(configurations[BASELINE], field)),
+            "to": _plain(getattr(configurations[name], field)),
+        }
+        for name, field in study.varied[model].items()
+    }
 
 
 def _plain(value: Any) -> Any:

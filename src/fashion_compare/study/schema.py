@@ -47,8 +47,6 @@ class Scores(_Entry):
     nll: Annotated[float, Field(description="the same number as loss, under the name of the calibration literature")]
     brier: Annotated[float, Field(description="sum over classes, mean over images")]
     ece: Annotated[float, Field(description="top label, 15 equal-width bins")]
-    per_class: list[PerClass]
-    confusion: Annotated[list[list[int]], Field(description="[class][answer], images")]
 
 
 class Run(_Entry):
@@ -65,6 +63,8 @@ class Run(_Entry):
     train: Annotated[Scores, Field(description="on a fixed part of the training images")]
     validation: Scores
     test: Scores
+    per_class: Annotated[list[PerClass], Field(description="test set, by class")]
+    confusion: Annotated[list[list[int]], Field(description="test set, images: [class][answer]")]
     last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
     environment: dict[str, Any]
 
@@ -155,6 +155,14 @@ class Comparison(_Entry):
     verdict: Literal["better", "worse", "undecided", "no verdict"]
 
 
+class VariationComparison(Comparison):
+    """A variation (a) against its baseline (b), on the test set."""
+
+    model: Model
+    variation: str
+    baseline: str
+
+
 class Agreement(_Entry):
     """What two trained networks of one seed get right, in test images."""
 
@@ -191,6 +199,7 @@ class Best(_Entry):
     ranking: list[Ranked]
     evidence: list[Comparison]
     indistinguishable: list[str]
+    incomplete: Annotated[list[str], Field(description="not eligible: finished for fewer seeds than others")]
 
 
 class MeanInterval(_Entry):
@@ -248,6 +257,25 @@ class Failure(_Entry):
     reason: str
 
 
+class Explained(_Entry):
+    """One test image of the Grad-CAM gallery."""
+
+    index: int
+    label: int
+    predicted: int
+    probability: float
+    highest_heat: Annotated[float, Field(description="of the map for the predicted class, in units of the score")]
+    all_zero: bool
+
+
+class Gallery(_Entry):
+    """Which run the Grad-CAM gallery explains, and which images it shows."""
+
+    configuration: str
+    seed: int
+    images: list[Explained]
+
+
 class Finding(_Entry):
     """A statement made from measured numbers."""
 
@@ -265,10 +293,11 @@ class Results(_Entry):
     dataset: Dataset
     environment: dict[str, Any]
     models: dict[Model, ModelResults]
-    comparisons: list[Comparison]
+    comparisons: list[VariationComparison]
     best: dict[Model, Best]
     sensitivity: dict[Model, list[Sensitivity]]
     head_to_head: dict[Literal["baseline", "best"], HeadToHead]
+    gradcam: Gallery | None
     findings: list[Finding]
     failures: list[Failure]
 

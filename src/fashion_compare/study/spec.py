@@ -27,6 +27,8 @@ class Study(BaseModel):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1, max_length=1000)]
     training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
     models: dict[str, dict[str, Configuration]]
+    # The one field that each variation is about; others may move together with it.
+    varied: dict[str, dict[str, str]]
 
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
@@ -73,27 +75,34 @@ def load_study(name_or_path: str) -> Study:
 def parse_study(text: str, where: str) -> Study:
     """Return the study that the YAML `text` describes; `where` names it in errors."""
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that refuses doubled keys
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    _refuse_booleans(content, where)
     content = _mapping(content, where, {"name", "description", "seeds", "training_images", "models"})
     models = _mapping(content.get("models"), f"{where}: models", set(CONFIGURATIONS), what="model")
     if not models:
         raise UsageError(f"{where}: models: empty; expected at least one of {', '.join(CONFIGURATIONS)}")
-    resolved = {model: _configurations(model, part, f"{where}: models.{model}") for model, part in models.items()}
+    parsed = {model: _configurations(model, part, f"{where}: models.{model}") for model, part in models.items()}
     seeds = content.get("seeds", 3)
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
+    if isinstance(seeds, int):
         if not 1 <= seeds <= 1000:
             raise UsageError(f"{where}: seeds: got {seeds}, expected 1 to 1000, or a list of seeds")
         seeds = list(range(seeds))
-    if isinstance(seeds, list) and len(seeds) != len({str(seed) for seed in seeds}):
-        raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
+    resolved = {
+        "seeds": seeds,
+        "models": {model: configurations for model, (configurations, _) in parsed.items()},
+        "varied": {model: varied for model, (_, varied) in parsed.items()},
+    }
     try:
-        return Study.model_validate(content | {"seeds": seeds, "models": resolved})
+        study = Study.model_validate(content | resolved)
     except ValidationError as error:
         raise UsageError(_one_line(error, where)) from error
+    if len(set(study.seeds)) != len(study.seeds):
+        raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
+    return study
 
 
 def configuration(model: str, settings: dict[str, Any], where: str) -> Configuration:
@@ -105,11 +114,8 @@ def configuration(model: str, settings: dict[str, Any], where: str) -> Configura
     if model not in CONFIGURATIONS:
         raise UsageError(f"{where}: unknown model '{model}': {nearest(model, CONFIGURATIONS)}")
     kind = CONFIGURATIONS[model]
-    for field, value in _mapping(settings, where, set(kind.model_fields) - {"model"}).items():
-        if isinstance(value, bool):
-            raise UsageError(
-                f"{where}: {field}: got {str(value).lower()}, expected {kind.model_fields[field].description}"
-            )
+    _mapping(settings, where, set(kind.model_fields) - {"model"})
+    _refuse_booleans(settings, where)
     try:
         return kind.model_validate(settings)
     except ValidationError as error:
@@ -140,39 +146,34 @@ def to_yaml(study: Study) -> str:
     for model, configurations in study.models.items():
         plain = {name: c.model_dump(mode="json", exclude={"model"}) for name, c in configurations.items()}
         base = plain.pop(BASELINE)
-        models[model] = {
-            "baseline": base,
-            "variations": {name: _changes(base, c) for name, c in plain.items()},
-        }
-    content = study.model_dump(mode="json", exclude={"models"}) | {"models": models}
+        variations = {name: _changes(base, c, study.varied[model][name]) for name, c in plain.items()}
+        models[model] = {"baseline": base, "variations": variations}
+    content = study.model_dump(mode="json", exclude={"models", "varied"}) | {"models": models}
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def changed_field(base: Configuration, other: Configuration) -> str:
-    """Return the field in which a variation differs from its baseline (the first, when others move with it)."""
-    return next(name for name in type(base).model_fields if getattr(base, name) != getattr(other, name))
-
-
-def _configurations(model: str, content: Any, where: str) -> dict[str, Configuration]:
-    """Resolve a model's baseline and variations."""
+def _configurations(model: str, content: Any, where: str) -> tuple[dict[str, Configuration], dict[str, str]]:
+    """Resolve a model's baseline and variations, and name the field that each variation is about."""
     content = _mapping(content, where, {"baseline", "variations"})
-    base_settings = content.get("baseline") or {}
+    base_settings = {} if content.get("baseline") is None else content["baseline"]
     base = configuration(model, base_settings, f"{where}.baseline")
-    resolved: dict[str, Configuration] = {BASELINE: base}
-    variations = content.get("variations") or {}
+    variations = {} if content.get("variations") is None else content["variations"]
     if not isinstance(variations, dict):
         raise UsageError(f"{where}.variations: got {type(variations).__name__}, expected names with their changes")
+    resolved: dict[str, Configuration] = {BASELINE: base}
+    varied: dict[str, str] = {}
     for name, change in variations.items():
         here = f"{where}.variations.{name}"
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name == BASELINE:
             raise UsageError(f"{here}: not a usable name; expected a-z, 0-9, '-' and '_', and not '{BASELINE}'")
-        resolved[name] = _variation(model, base, base_settings, change, here)
-    return resolved
+        resolved[name], varied[name] = _variation(model, base, base_settings, change, here)
+    return resolved, varied
 
 
 def _variation(
     model: str, base: Configuration, base_settings: dict[str, Any], change: Any, where: str
-) -> Configuration:
+) -> tuple[Configuration, str]:
+    """Resolve a variation, and return the field that it is about."""
     fields = set(CONFIGURATIONS[model].model_fields) - {"model"}
     change = dict(_mapping(change, where, fields | {_TOGETHER}))
     moved = dict(_mapping(change.pop(_TOGETHER, {}), f"{where}.{_TOGETHER}", fields))
@@ -181,19 +182,41 @@ def _variation(
             f"{where}: changes {len(change)} fields ({', '.join(change) or 'none'}), expected one; "
             f"what has to move with it goes under '{_TOGETHER}:'"
         )
-    varied = configuration(model, {**base_settings, **change, **moved}, where)
-    if varied == base:
-        raise UsageError(f"{where}: is the same as the baseline; expected another value")
-    if next(iter(change)) == "momentum" and varied.optimizer != "momentum":
-        raise UsageError(f"{where}: momentum has no effect with optimizer '{varied.optimizer}'; set that to 'momentum'")
-    return varied
+    field = next(iter(change))
+    if field in moved:
+        raise UsageError(f"{where}: {field} stands twice, here and under '{_TOGETHER}:'")
+    configured = configuration(model, {**base_settings, **change, **moved}, where)
+    if getattr(configured, field) == getattr(base, field):
+        raise UsageError(f"{where}: {field} is the same as in the baseline; expected another value")
+    if "momentum" in change | moved and configured.optimizer != "momentum":
+        raise UsageError(f"{where}: momentum has no effect with optimizer '{configured.optimizer}'")
+    return configured, field
 
 
-def _changes(base: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    changed = {name: value for name, value in other.items() if value != base[name]}
-    first = next(iter(changed))
-    moved = {name: value for name, value in changed.items() if name != first}
-    return {first: changed[first]} | ({_TOGETHER: moved} if moved else {})
+def _changes(base: dict[str, Any], other: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return a variation as a study file has it."""
+    moved = {name: value for name, value in other.items() if value != base[name] and name != field}
+    return {field: other[field]} | ({_TOGETHER: moved} if moved else {})
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, except that a key given twice is an error: the first value would be lost silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _refuse_booleans(content: Any, where: str) -> None:
+    """No setting is true or false, but Python takes either for a number."""
+    if isinstance(content, bool):
+        raise UsageError(f"{where}: got {str(content).lower()}, expected no such value")
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        _refuse_booleans(value, f"{where}: {key}" if ":" not in where else f"{where}.{key}")
 
 
 def _mapping(content: Any, where: str, valid: set[str], what: str = "field") -> dict[str, Any]:

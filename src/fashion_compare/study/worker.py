@@ -51,6 +51,9 @@ def result_entry(run: Run) -> dict[str, Any]:
     parts: dict[str, Any] = {
         part: scores(p.labels, p.logits) for part, p in load_predictions(run.directory.predictions).items()
     }
+    # By class and answer the test set alone is of interest; the others are there to choose by.
+    detail = {part: (numbers.pop("per_class"), numbers.pop("confusion")) for part, numbers in parts.items()}
+    per_class, confusion = detail["test"]
     return {
         "format": RUN_FORMAT,
         "model": run.model,
@@ -61,6 +64,8 @@ def result_entry(run: Run) -> dict[str, Any]:
         "seconds": sum(seconds),
         "seconds_per_epoch": sorted(seconds)[len(seconds) // 2] if seconds else None,
         **parts,
+        "per_class": per_class,
+        "confusion": confusion,
         "last": {name: value for name, value in history[-1].items() if name != "seconds"},
         "environment": environment(),
     }
