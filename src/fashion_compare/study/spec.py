@@ -75,7 +75,7 @@ def load_study(name_or_path: str) -> Study:
 def parse_study(text: str, where: str) -> Study:
     """Return the study that the YAML `text` describes; `where` names it in errors."""
     try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that refuses doubled keys
+        content = _Loader(text).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
