@@ -30,8 +30,14 @@ class CnnClassifier:
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
         self.module: nn.Module = LeNet5(dropout=configuration.dropout)
-        self._penalised = [p for name, p in self.module.named_parameters() if name.endswith("weight")]
-        self._optimizer = _optimizer(configuration, list(self.module.parameters()))
+        # One flat vector, every weight first, then every bias, as in the network from scratch: an optimiser that
+        # walks through ten small tensors spends its time between them, and the penalised part is one slice.
+        weights = [p for name, p in self.module.named_parameters() if name.endswith("weight")]
+        self._parameters = weights + [p for name, p in self.module.named_parameters() if name.endswith("bias")]
+        self._flat = nn.utils.parameters_to_vector(self._parameters).detach()
+        nn.utils.vector_to_parameters(self._flat, self._parameters)
+        self._weight_part = self._flat[: sum(w.numel() for w in weights)]
+        self._optimizer = _optimizer(configuration, self._flat)
 
     def prepare(self, images: Images) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
@@ -49,9 +55,9 @@ class CnnClassifier:
             objective = float(loss.detach()) + self.penalty()
             if not math.isfinite(objective):
                 raise NonFiniteLossError(step)
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._add_penalty_gradient()
+            gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
+            self._add_penalty_gradient(gradient[: len(self._weight_part)])
+            self._flat.grad = gradient
             self._optimizer.step()
             total += objective * len(chosen)
         return total / len(order)
@@ -64,26 +70,22 @@ class CnnClassifier:
         logits: Logits = torch.cat(parts).numpy()
         return logits
 
-    @torch.no_grad()
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""
         l1, l2 = self._configuration.l1, self._configuration.l2
         value = 0.0
         if l1:
-            value += l1 * sum(float(w.abs().sum()) for w in self._penalised)
+            value += l1 * float(self._weight_part.abs().sum())
         if l2:
-            value += l2 * sum(float(w.square().sum()) for w in self._penalised)
+            value += l2 * float(self._weight_part.square().sum())
         return value
 
-    @torch.no_grad()
-    def _add_penalty_gradient(self) -> None:
+    def _add_penalty_gradient(self, gradient: Tensor) -> None:
         """Add l1·sign(w) + 2·l2·w: autograd would give the same, with a graph to build for every step."""
-        for w in self._penalised:
-            assert w.grad is not None
-            if self._configuration.l1:
-                w.grad.add_(w.sign(), alpha=self._configuration.l1)
-            if self._configuration.l2:
-                w.grad.add_(w, alpha=2 * self._configuration.l2)
+        if self._configuration.l1:
+            gradient.add_(self._weight_part.sign(), alpha=self._configuration.l1)
+        if self._configuration.l2:
+            gradient.add_(self._weight_part, alpha=2 * self._configuration.l2)
 
     def weights(self) -> Arrays:
         """Return the module's parameters and the normalisation."""
@@ -100,26 +102,18 @@ class CnnClassifier:
     def state(self) -> Arrays:
         """Return the optimiser's moments and torch's generator."""
         named: Arrays = {"generator": torch.get_rng_state().numpy().copy()}
-        for i, moments in self._optimizer.state_dict()["state"].items():
-            for name, value in moments.items():
-                if value is not None:
-                    named[f"optimizer.{i}.{name}"] = value.contiguous().numpy().copy()
+        for name, value in self._optimizer.state_dict()["state"].get(0, {}).items():
+            if value is not None:
+                named[f"optimizer.{name}"] = value.numpy().copy()
         return named
 
     def load_state(self, state: Arrays) -> None:
         """Take over what `state` returned."""
         torch.set_rng_state(torch.from_numpy(state["generator"]))
-        parameters = list(self.module.parameters())
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in state.items():
-            if key.startswith("optimizer."):
-                _, i, name = key.split(".")
-                moment = torch.from_numpy(value)
-                if moment.shape == parameters[int(i)].shape:
-                    # In the parameter's own layout: a fused optimiser walks both in memory order.
-                    moment = torch.empty_like(parameters[int(i)].detach()).copy_(moment)
-                moments.setdefault(int(i), {})[name] = moment
-        self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": moments})
+        prefix = "optimizer."
+        moments = {k.removeprefix(prefix): torch.tensor(v) for k, v in state.items() if k.startswith(prefix)}
+        if moments:
+            self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": {0: moments}})
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers that compute or reshape, from the shapes that one image takes through them."""
@@ -166,12 +160,12 @@ def _cost(layer: nn.Module, output: Tensor) -> tuple[str, int]:
             return "", 0
 
 
-def _optimizer(configuration: CnnConfiguration, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(configuration: CnnConfiguration, parameters: Tensor) -> torch.optim.Optimizer:
     learning_rate = configuration.learning_rate
     match configuration.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, lr=learning_rate)
+            return torch.optim.SGD([parameters], lr=learning_rate)
         case "momentum":
-            return torch.optim.SGD(parameters, lr=learning_rate, momentum=configuration.momentum)
+            return torch.optim.SGD([parameters], lr=learning_rate, momentum=configuration.momentum)
         case "adam":
-            return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+            return torch.optim.Adam([parameters], lr=learning_rate, fused=True)
