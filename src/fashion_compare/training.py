@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fashion_compare.classifier import Classifier, Configuration, build
 from fashion_compare.classifier.interface import Arrays, Labels, NonFiniteLossError
 from fashion_compare.classifier.scores import accuracy, cross_entropy
-from fashion_compare.data.dataset import Dataset, evaluation_part
+from fashion_compare.data.dataset import Dataset, evaluation_part, pixel_statistics
 from fashion_compare.errors import UserError
 from fashion_compare.store import RunDirectory, load_arrays, save_arrays, write_atomically
 
@@ -66,7 +66,7 @@ def train(
     Raises:
         DivergedError: the loss became non-finite; the last checkpoint stays.
     """
-    mean, deviation = float(dataset.train_images.mean()), float(dataset.train_images.std())
+    mean, deviation = pixel_statistics(dataset.train_images)
     classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
     images = classifier.prepare(dataset.train_images)
     part = evaluation_part(len(dataset.train_labels))

@@ -159,6 +159,19 @@ def training_subset(dataset: Dataset, images: int | None) -> Dataset:
     return replace(dataset, train_images=dataset.train_images[chosen], train_labels=labels[chosen])
 
 
+def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
+    """Return mean and standard deviation of uint8 pixels, exactly, from how often each of the 256 values occurs.
+
+    NumPy's own would make a float64 copy of all pixels.
+    """
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(images), 1000):
+        counts += np.bincount(images[start : start + 1000].ravel(), minlength=256)
+    values = np.arange(256)
+    mean = float(counts @ values) / images.size
+    return mean, float(np.sqrt(counts @ (values - mean) ** 2 / images.size))
+
+
 def evaluation_part(training_images: int, size: int = EVALUATION_IMAGES) -> np.ndarray:
     """Return the fixed indices, (≤ size,) sorted int64, on which the training curve is measured.
 
