@@ -102,12 +102,12 @@ def run(
     console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
     with console.study_progress(count, quiet=quiet) as show:
         outcome = engine.run_all(runs, workers=count, on_progress=show)
+    for label, reason in outcome.failures.items():
+        _fail(f"{label} failed: {reason}", 1)
     found = results.collect(resolved, results.describe_dataset(dataset, resolved), root, outcome.failures)
     found = _explain(resolved, found, dataset, root)
     _finish(found, root)
     print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
-    for label, reason in outcome.failures.items():
-        _fail(f"{label} failed: {reason}", 1)
     if outcome.failures:
         raise typer.Exit(1)
 

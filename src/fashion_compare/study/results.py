@@ -142,7 +142,8 @@ def _read_configuration(
             continue
         directory.verify(run_identity(study.models[model][name], seed, data, study.training_images))
         entry = read_json(directory.result)
-        if not isinstance(entry, dict) or not {"seed", *PARTS} <= entry.keys() or not directory.read_metrics():
+        whole = isinstance(entry, dict) and {"seed", "per_class", "confusion", *PARTS} <= entry.keys()
+        if not whole or not directory.read_metrics():
             raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
         entries.append(entry)
         for part, predictions in load_predictions(directory.predictions).items():
