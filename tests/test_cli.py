@@ -31,6 +31,16 @@ models:
       larger-batch: {batch_size: 200}
 """
 RUNS = 5
+FAILING = """
+name: failing
+seeds: 1
+training_images: 400
+models:
+  ffnn:
+    baseline: {hidden_sizes: [32], optimizer: sgd, epochs: 2}
+    variations:
+      diverging: {learning_rate: 100}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -150,16 +160,14 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Pat
 
 def test_a_failing_run_is_reported_and_the_others_are_kept(home: Path) -> None:
     """A diverging run makes exit 1 and a line; the report is written and names it."""
-    text = TINY.replace("name: tiny", "name: failing").replace("{optimizer: sgd}", "{learning_rate: 100}")
-    text = text.replace("baseline: {hidden_sizes: [32], epochs: 2}", "baseline: {hidden_sizes: [32], optimizer: sgd}")
-    (home / "failing.yaml").write_text(text)
+    (home / "failing.yaml").write_text(FAILING)
     done = call(home, "run", "failing.yaml", "--out", "runs", "--data", "synthetic")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert f"{RUNS - 1} trained, 0 done before, 1 failed" in done.stdout
-    assert re.search(r"no-momentum/seed-0 failed: .*non-finite loss in epoch \d+ at step \d+", done.stderr)
+    assert "1 trained, 0 done before, 1 failed" in done.stdout
+    assert re.search(r"diverging/seed-0 failed: .*non-finite loss in epoch \d+ at step \d+", done.stderr)
     root = home / "runs" / "failing-stand-in"
-    assert json.loads((root / "results.json").read_text())["failures"][0]["run"] == "ffnn/no-momentum/seed-0"
+    assert json.loads((root / "results.json").read_text())["failures"][0]["run"] == "ffnn/diverging/seed-0"
     assert "non-finite loss" in (root / "report.html").read_text()
     assert "failed" in call(home, "report", str(root)).stdout
 

@@ -33,6 +33,11 @@ def parameter_name(name: str) -> str:
     return _PARAMETERS.get(name, name.replace("_", " "))
 
 
+def setting(value: Any) -> str:
+    """Return a setting's value as people write it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def findings(results: Mapping[str, Any]) -> list[Finding]:
     """Return what the results say about each model and about the two together.
 
@@ -99,14 +104,15 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
         if point["change"] is None:
             continue
         low, high = point["change"]["interval"]
-        parts.append(f"{point['value']}: {points(point['change']['mean'])} points [{points(low)}, {points(high)}]")
+        change = f"{points(point['change']['mean'])} points [{points(low)}, {points(high)}]"
+        parts.append(f"{setting(point['value'])}: {change}")
     base = next(point for point in entry["points"] if point["change"] is None)
     return [
         _finding(
             "influence",
             model,
-            f"{parameter_name(entry['parameter']).capitalize()} (baseline {base['value']}), change of validation "
-            f"accuracy: {'; '.join(parts)}. The values tried span {100 * entry['span']:.2f} points.",
+            f"{parameter_name(entry['parameter']).capitalize()} (baseline {setting(base['value'])}), change of "
+            f"validation accuracy: {'; '.join(parts)}. The values tried span {100 * entry['span']:.2f} points.",
             {"parameter": entry["parameter"], "span": entry["span"]},
         )
     ]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.classifier.scores import softmax
-from fashion_compare.comparison.findings import parameter_name, percent, points
+from fashion_compare.comparison.findings import parameter_name, percent, points, setting
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
@@ -109,6 +109,7 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         "number": words.number,
         "signed": words.signed,
         "parameter": parameter_name,
+        "setting": setting,
         "thousands": lambda value: f"{value:,}",
     }
     package = resources.files("fashion_compare.report") / "templates"
@@ -152,16 +153,16 @@ def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
     return grouped
 
 
-def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what the page shows of each explained image; both of its maps are opaque at the higher one's peak."""
+def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return for each class what the page shows of its images; an image's maps are opaque at the higher one's peak."""
     if gallery is None or results["gradcam"] is None:
         return []
     class_names = results["dataset"]["class_names"]
-    items = []
+    items: dict[str, list[dict[str, Any]]] = {}
     for i, described in enumerate(results["gradcam"]["images"]):
         right = described["label"] == described["predicted"]
         peak = max(float(gallery.heat[i].max()), 0.0 if right else float(gallery.heat_of_label[i].max()), 1e-12)
-        items.append(
+        items.setdefault(class_names[described["label"]], []).append(
             described
             | {
                 "label": class_names[described["label"]],
@@ -172,7 +173,7 @@ def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[
                 "heat_of_label": None if right else _heat_uri(gallery.heat_of_label[i] / peak),
             }
         )
-    return items
+    return list(items.values())
 
 
 def _image_uri(pixels: NDArray[np.uint8]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.findings import setting
 from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
 
 
@@ -69,7 +70,8 @@ def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[st
     axes.set_xlabel(f"difference of test {label} from the model's baseline (percentage points)")
     caption = (
         f"Paired difference of test {label} from the baseline: each seed a small point, the mean with its interval; "
-        "filled where the verdict is better or worse."
+        "filled where the verdict is better or worse. An interval speaks of one comparison, a verdict allows for "
+        "all of the model's: an interval beside zero alone decides nothing."
     )
     return f"differences-{metric}", figure, rows, caption
 
@@ -100,7 +102,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         own = [row for row in rows if row["model"] == model]
         for y, row in enumerate(own):
             draw_interval(axes, row, y, MODEL_COLOURS[model])
-        axes.set_yticks(range(len(own)), [f"{row['parameter']} = {row['value']}" for row in own], fontsize=8)
+        axes.set_yticks(range(len(own)), [f"{row['parameter']} = {setting(row['value'])}" for row in own], fontsize=8)
         axes.invert_yaxis()
         axes.set_title(model)
         axes.set_xlabel("validation accuracy (points)")

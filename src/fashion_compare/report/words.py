@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fashion_compare.comparison.findings import parameter_name, percent, points
+from fashion_compare.comparison.findings import parameter_name, percent, points, setting
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -94,7 +94,7 @@ def change(held: Mapping[str, Any]) -> str:
     return (
         "–"
         if change is None
-        else f"{parameter_name(change['parameter'])} {_setting(change['from'])} → {_setting(change['to'])}"
+        else f"{parameter_name(change['parameter'])} {setting(change['from'])} → {setting(change['to'])}"
     )
 
 
@@ -142,10 +142,6 @@ def signed(value: float, metric: str) -> str:
 
 def _size(value: float, metric: str) -> str:
     return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} points"
-
-
-def _setting(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _p(value: float) -> str:

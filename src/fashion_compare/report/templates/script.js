@@ -33,15 +33,11 @@ document.getElementById("heat")?.addEventListener("input", (event) => {
   document.documentElement.style.setProperty("--heat", event.target.value / 100);
 });
 
-const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
-const observer = new IntersectionObserver(
-  (entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      links.forEach((a) => a.removeAttribute("aria-current"));
-      links.get(entry.target.id)?.setAttribute("aria-current", "true");
-    }
-  },
-  { rootMargin: "0px 0px -75% 0px" },
-);
-document.querySelectorAll("h2[id]").forEach((heading) => observer.observe(heading));
+const links = [...document.querySelectorAll("nav a")];
+const headings = links.map((link) => document.getElementById(link.hash.slice(1)));
+function markSection() {
+  const begun = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 4).length;
+  links.forEach((link, i) => link.setAttribute("aria-current", i === Math.max(begun - 1, 0)));
+}
+addEventListener("scroll", markSection, { passive: true });
+markSection();
