@@ -39,7 +39,8 @@ models:
   ffnn:
     baseline: {hidden_sizes: [32], optimizer: sgd, epochs: 2}
     variations:
-      diverging: {learning_rate: 100}
+      # Steps this long, and many of them, end in numbers that are none.
+      diverging: {learning_rate: 100, together_with: {batch_size: 5}}
 """
 
 
@@ -205,6 +206,7 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
         (("train", "ffnn", "--set", "learning_rat=1"), 2, ("learning_rat", "did you mean 'learning_rate'?")),
         (("train", "ffnn", "--set", "learning_rate=fast"), 2, ("learning_rate", "'fast'")),
         (("train", "ffnn", "--set", "learning_rate=-1"), 2, ("learning_rate", "-1")),
+        (("train", "ffnn", "--set", "learning_rate=2020-13-45"), 2, ("--set learning_rate=2020-13-45",)),
         (("train", "ffnn", "--set", "epochs"), 2, ("--set epochs", "FIELD=VALUE")),
         (("report", "nowhere"), 2, ("nowhere", "study.yaml")),
         (("data", "--data", "nowhere"), 1, ("nowhere", "--data")),

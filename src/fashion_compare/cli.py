@@ -119,6 +119,7 @@ def report(
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
     from fashion_compare.store import read_json
     from fashion_compare.study import results, spec
+    from fashion_compare.study.schema import check_dataset
 
     if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
         known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
@@ -127,9 +128,9 @@ def report(
             f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
         )
     study = spec.load_study(str(directory / "study.yaml"))
-    found = results.collect(
-        study, read_json(directory / "dataset.json"), directory, results.known_failures(study, directory)
-    )
+    dataset = read_json(directory / "dataset.json")
+    check_dataset(dataset, directory / "dataset.json")
+    found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     _finish(found, directory)
 
 
@@ -156,7 +157,6 @@ def train(
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
     root = out / ("train-stand-in" if dataset.is_stand_in else "train")
     one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
-    del dataset
     entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
     test = entry["test"]
     print(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -51,11 +51,12 @@ def download_progress() -> Iterator[Callable[[int, int, str], None]]:
     """Yield a function that shows how far a download is: (bytes done, bytes in all or 0, file name)."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=progress_console, transient=True, disable=not progress_console.is_terminal) as bar:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(done: int, total: int, name: str) -> None:
-            task = tasks.setdefault(name, bar.add_task(name, total=total or None) if name not in tasks else None)
-            bar.update(task, completed=done, total=total or None)  # type: ignore[arg-type]
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=done, total=total or None)
 
         yield show
 

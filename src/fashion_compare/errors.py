@@ -26,7 +26,7 @@ class DataError(UserError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the valid name closest to `name`, else the valid names."""
+    """Return ``did you mean 'x'?`` for the valid name closest to `name`, else the valid names."""
     names = sorted(valid)
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"

@@ -173,10 +173,15 @@ class RunDirectory:
             content = self.metrics.read_bytes()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise UserError(f"cannot read {self.metrics}: {error.strerror}; check its rights") from error
         try:
-            return [json.loads(line) for line in content.splitlines()]
+            history = [json.loads(line) for line in content.splitlines()]
+            if not all(isinstance(line, dict) for line in history):
+                raise ValueError("a line is no epoch's")
         except ValueError as error:
             raise UserError(f"{self.metrics} is damaged ({error}); delete {self.path} to train it again") from error
+        return history
 
 
 def identity_hash(identity: dict[str, Any]) -> str:

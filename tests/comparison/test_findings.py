@@ -72,9 +72,9 @@ def test_influence_prints_every_value_that_was_tried() -> None:
         "parameter": "learning_rate",
         "span": 0.0123,
         "points": [
-            {"value": 0.0003, "change": {"mean": -0.01, "interval": [-0.02, 0.001]}},
-            {"value": 0.001, "change": None},
-            {"value": 0.003, "change": {"mean": 0.0023, "interval": [0.0011, 0.0035]}},
+            {"value": 0.0003, "together": {}, "change": {"mean": -0.01, "interval": [-0.02, 0.001]}},
+            {"value": 0.001, "together": {}, "change": None},
+            {"value": 0.003, "together": {}, "change": {"mean": 0.0023, "interval": [0.0011, 0.0035]}},
         ],
     }
     text = one(rules.influence("ffnn", entry), "influence")
@@ -174,7 +174,7 @@ def test_a_failure_is_a_finding() -> None:
 def test_all_rules_together() -> None:
     """Findings of a whole study come from every rule that its numbers call for, each for its model."""
     variation = base(gap=0.02) | {"change": {"parameter": "l2"}}
-    entry = {"parameter": "l2", "span": 0.0, "points": [{"value": 0.0, "change": None}]}
+    entry = {"parameter": "l2", "span": 0.0, "points": [{"value": 0.0, "together": {}, "change": None}]}
     found = findings(
         results(
             models={

@@ -151,8 +151,36 @@ def test_one_model_alone_gives_a_page(root: Path, tmp_path: Path) -> None:
     study = spec.parse_study(STUDY[: STUDY.index("  cnn:")], "test")
     found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
     text = write_report(found, copy).read_text()
-    assert "nothing to compare yet" in text
-    assert "No explanations were made" in text
+    assert "The study has one model, so there are none to compare." in text
+    assert '<h1 id="answer">A network from scratch</h1>' in text
+    assert "No explanations are here" in text
+
+
+def test_a_failed_baseline_still_gives_a_page(root: Path, tmp_path: Path) -> None:
+    """Where no baseline finished, the page names the missing runs and shows the variations that did."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("baseline", "explanations"))
+    study = spec.parse_study(STUDY, "test")
+    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
+    text = write_report(found, copy).read_text()
+    assert "4 runs are not finished" in text
+    assert "ffnn/baseline/seed-1" in text
+    assert "test accuracy of “l1”, 2 seeds" in text
+
+
+def test_what_moves_along_is_said(root: Path, tmp_path: Path) -> None:
+    """A variation that moves a second setting says so wherever its change is printed."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    found = json.loads((root / "results.json").read_text())
+    change = found["models"]["ffnn"]["configurations"]["l1"]["change"]
+    change["together"] = {"batch_size": 64}
+    for entry in found["sensitivity"]["ffnn"]:
+        for point in entry["points"]:
+            point["together"] = {"batch_size": 64} if point["change"] else {}
+    text = write_report(found, copy).read_text()
+    assert "L1 penalty 0 → 0.0001 with batch size 64" in text
+    assert text.count("with batch size 64") >= 3
 
 
 def _resolved(root: Path) -> Path:

@@ -285,7 +285,7 @@ def test_sensitivity_is_by_parameter(results: dict[str, Any]) -> None:
     held = results["models"]["ffnn"]["configurations"]
     means = [held[name]["mean"]["validation"]["accuracy"] for name in ("slow", "baseline", "fast")]
     assert entries["learning_rate"]["span"] == pytest.approx(max(means) - min(means))
-    assert held["slow"]["change"] == {"parameter": "learning_rate", "from": 0.001, "to": 0.0003}
+    assert held["slow"]["change"] == {"parameter": "learning_rate", "from": 0.001, "to": 0.0003, "together": {}}
     assert held["baseline"]["change"] is None
 
 
@@ -295,6 +295,9 @@ def test_complexity_is_the_known_one(results: dict[str, Any]) -> None:
     assert (cnn["parameters"], cnn["multiply_accumulates"]) == (61_706, 416_520)
     assert (ffnn["parameters"], ffnn["multiply_accumulates"]) == (785 * 8 + 9 * 10, 784 * 8 + 8 * 10)
     assert cnn["weights_bytes"] == 4 * 61_706
+    # The images' gradient is not computed: the first layer's backward pass is one product, the others' are two.
+    assert cnn["training_multiply_accumulates"] == 3 * 416_520 - 117_600
+    assert ffnn["training_multiply_accumulates"] == 2 * 784 * 8 + 3 * 8 * 10
 
 
 def test_the_table_has_a_row_per_run_and_part(results: dict[str, Any], root: Path) -> None:
@@ -384,13 +387,14 @@ def test_a_variation_with_one_seed_left_does_not_silence_the_others(copy: Path, 
 
 
 def test_a_failed_baseline_leaves_its_model_without_comparisons(copy: Path, study: Study) -> None:
-    """Without a finished baseline a model has its runs and nothing to compare them with; the other is not affected."""
+    """Without a finished baseline a model's variations are ranked all the same, and its best meets the other's."""
     lose(copy, "ffnn", "baseline", 0, 1, 2)
     found = collect(study, DATASET, copy)
     write_results(found, copy)
-    assert set(found["best"]) == {"cnn"}
+    assert found["best"]["ffnn"]["is_baseline"] is False
+    assert found["missing"] == [f"ffnn/baseline/seed-{seed}" for seed in (0, 1, 2)]
     assert {row["a"]["model"] for row in found["comparisons"]} == {"cnn"}
-    assert found["head_to_head"] == {}
+    assert set(found["head_to_head"]) == {"best"}
     assert len(found["models"]["ffnn"]["configurations"]["l2"]["runs"]) == 3
 
 

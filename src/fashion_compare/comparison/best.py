@@ -9,24 +9,30 @@ from fashion_compare.comparison.pairs import Scored, compare_family
 def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[str, Any]:
     """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
 
-    A configuration that finished for fewer seeds than others is not eligible: another mean over other seeds would
-    decide by luck. The evidence: the whole ranking, and every other configuration's paired difference on validation.
-    Those whose difference is not decided are named as `indistinguishable`: the choice among them is by the mean alone.
+    A configuration without a finished run for every seed that another one has is not eligible: a mean over other
+    seeds would decide by luck (unless that is true of all of them). The evidence: the whole ranking, and every other
+    configuration's paired difference on validation. The same numbers chose the best, so Holm's correction runs over
+    all pairs that could have met. Those whose difference is not decided are named as `indistinguishable`: the choice
+    among them is by the mean alone.
 
     Args:
         configurations: finished configurations by name, the baseline among them.
         base: the baseline's name.
     """
-    most = max(len(scored.seeds()) for scored in configurations.values())
-    incomplete = [name for name, scored in configurations.items() if len(scored.seeds()) < most]
+    seeds = {name: set(scored.seeds()) for name, scored in configurations.items()}
+    wanted = set.union(*seeds.values())
+    if wanted not in seeds.values():
+        wanted = max(seeds.values(), key=len)
+    incomplete = [name for name in configurations if seeds[name] != wanted]
     configurations = {name: scored for name, scored in configurations.items() if name not in incomplete}
     accuracy = {name: scored.interval("validation", "accuracy") for name, scored in configurations.items()}
     loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
     # Rounded beyond any image's weight: the order in which seeds were added up must not decide.
     ranking = sorted(configurations, key=lambda name: (-round(accuracy[name].mean, 10), round(loss[name], 10)))
     best = ranking[0]
+    pairs = len(ranking) * (len(ranking) - 1) // 2
     rows = compare_family(
-        [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy"
+        [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy", family=pairs
     )
     return {
         "configuration": best,

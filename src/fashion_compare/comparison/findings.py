@@ -38,6 +38,12 @@ def setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def along(together: Mapping[str, Any]) -> str:
+    """Return what else moves with a parameter, as the end of a sentence; mostly nothing."""
+    moved = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in together.items())
+    return f" with {moved}" if moved else ""
+
+
 def findings(results: Mapping[str, Any]) -> list[Finding]:
     """Return what the results say about each model and about the two together.
 
@@ -105,7 +111,7 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
             continue
         low, high = point["change"]["interval"]
         change = f"{points(point['change']['mean'])} points [{points(low)}, {points(high)}]"
-        parts.append(f"{setting(point['value'])}: {change}")
+        parts.append(f"{setting(point['value'])}{along(point['together'])}: {change}")
     base = next(point for point in entry["points"] if point["change"] is None)
     return [
         _finding(

@@ -54,10 +54,13 @@ def difference(a: Scored, b: Scored, part: str, metric: str) -> tuple[list[int],
     return seeds, values, mean_interval(columns)
 
 
-def compare_family(pairs: Sequence[tuple[Scored, Scored]], part: str, metric: str) -> list[dict[str, Any]]:
+def compare_family(
+    pairs: Sequence[tuple[Scored, Scored]], part: str, metric: str, *, family: int = 0
+) -> list[dict[str, Any]]:
     """Compare each (a, b) of a family on one metric; Holm's correction runs over the family.
 
-    Pairs without a common finished seed are left out.
+    Pairs without a common finished seed are left out. When these pairs were chosen out of more, `family` is how many
+    there were: the others count as if they had shown nothing.
     """
     rows = []
     for a, b in pairs:
@@ -66,10 +69,11 @@ def compare_family(pairs: Sequence[tuple[Scored, Scored]], part: str, metric: st
             rows.append((a, b, seeds, differences, interval))
     raw = [paired_t_p(differences) for _, _, _, differences, _ in rows]
     tested = [p for p in raw if p is not None]
-    known = iter(holm(tested))
+    family = max(family, len(tested))
+    known = iter(holm(tested + [1.0] * (family - len(tested))))
     corrected = [None if p is None else next(known) for p in raw]
     return [
-        _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=len(tested) or len(rows))
+        _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=family or len(rows))
         for row, p, p_holm in zip(rows, raw, corrected, strict=True)
     ]
 

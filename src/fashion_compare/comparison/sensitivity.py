@@ -16,7 +16,8 @@ def sensitivity(
 
     Args:
         configurations: finished variations of one model by name.
-        changes: variation → `parameter`, and its value `from` the baseline `to` the variation.
+        changes: variation → `parameter`, its value `from` the baseline `to` the variation, and the other settings
+            that move `together` with it.
         base: the model's baseline.
     """
     parameters: dict[str, dict[str, Any]] = {}
@@ -24,9 +25,9 @@ def sensitivity(
         if name not in configurations or not set(configurations[name].seeds()) & set(base.seeds()):
             continue
         parameter = change["parameter"]
-        first = {"parameter": parameter, "points": [_point(base, base, change["from"])]}
+        first = {"parameter": parameter, "points": [_point(base, base, change["from"], {})]}
         entry = parameters.setdefault(parameter, first)
-        entry["points"].append(_point(configurations[name], base, change["to"]))
+        entry["points"].append(_point(configurations[name], base, change["to"], change["together"]))
     for entry in parameters.values():
         means = [point["validation_accuracy"]["mean"] for point in entry["points"]]
         entry["span"] = max(means) - min(means)
@@ -41,7 +42,7 @@ def _order(value: Any) -> tuple[list[float], str]:
     return ([float(part) for part in parts] if numeric else []), str(value)
 
 
-def _point(scored: Scored, base: Scored, value: Any) -> dict[str, Any]:
+def _point(scored: Scored, base: Scored, value: Any, together: Mapping[str, Any]) -> dict[str, Any]:
     accuracy = scored.interval("validation", "accuracy")
     change = None
     if scored is not base:
@@ -50,6 +51,7 @@ def _point(scored: Scored, base: Scored, value: Any) -> dict[str, Any]:
     return {
         "configuration": scored.name,
         "value": value,
+        "together": dict(together),
         "validation_accuracy": {"mean": accuracy.mean, "interval": [accuracy.low, accuracy.high]},
         "change": change,
     }

@@ -83,9 +83,9 @@ def _is_rounding(deviation: float, values: Sequence[float]) -> bool:
 def sign_flip_p(differences: Sequence[float]) -> float:
     """Return the exact two-sided p of the sign-flip test: the share of the 2ⁿ sign patterns at least as extreme."""
     d = np.asarray(differences, dtype=np.float64)
-    signs = np.array(list(itertools.product((1.0, -1.0), repeat=min(len(d), 16))))
     if len(d) > 16:
         raise ValueError("the exact sign-flip test is meant for at most 16 seeds")
+    signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(d))))
     return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-12))
 
 

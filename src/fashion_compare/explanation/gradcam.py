@@ -36,7 +36,7 @@ def grad_cam(module: nn.Module, prepared: Tensor, targets: Labels, layer: str = 
     """
     module.eval()
     attribution: Any = LayerGradCam(module, dict(module.named_children())[layer])
-    # Both gradients and their sum: the score must not go through softmax, and module ends in logits.
+    # The module ends in logits, so this explains the score before softmax.
     heat = attribution.attribute(prepared, target=torch.from_numpy(targets), relu_attributions=True)
     coarse: Heat = heat[:, 0].detach().numpy().astype(np.float32)
     return coarse, place(coarse, receptive_field(module, layer), prepared.shape[-2:])

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.classifier.scores import softmax
-from fashion_compare.comparison.findings import parameter_name, percent, points, setting
+from fashion_compare.comparison.findings import along, parameter_name, percent, points, setting
+from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
@@ -43,7 +45,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
     drawings = _draw(results, root)
     for drawing in drawings.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
-        write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows))
+        write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
     gallery = load_gallery(gallery_path(root))
     page = root / "report.html"
     write_text(page, _render(results, drawings, gallery))
@@ -54,14 +56,10 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
     """Draw every figure that the results allow."""
     class_names = results["dataset"]["class_names"]
     histories = _histories(results, root)
-    drawings = [
-        score_figures.overview(results),
-        curve_figures.learning_curves(
-            {m: {"baseline": h["baseline"]} for m, h in histories.items() if "baseline" in h}, "loss"
-        ),
-        score_figures.complexity(results),
-    ]
-    drawings[1] = Drawn("curves-baseline", drawings[1].svg, drawings[1].rows, drawings[1].caption)
+    drawings = [score_figures.overview(results), score_figures.complexity(results)]
+    baselines = {model: {"baseline": held["baseline"]} for model, held in histories.items() if "baseline" in held}
+    if baselines:
+        drawings.append(replace(curve_figures.learning_curves(baselines, "loss"), name="curves-baseline"))
     drawings += [curve_figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
     if results["comparisons"]:
         drawings += [score_figures.differences(results, "accuracy", "accuracy"), score_figures.sensitivity(results)]
@@ -110,6 +108,7 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         "signed": words.signed,
         "parameter": parameter_name,
         "setting": setting,
+        "along": along,
         "thousands": lambda value: f"{value:,}",
     }
     package = resources.files("fashion_compare.report") / "templates"
@@ -123,6 +122,9 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         comparisons=_by_configuration(results),
         gallery=_gallery_items(gallery, results),
         findings=_by_model(results),
+        environments=_environments(results),
+        gap=GAP,
+        rise=RISE,
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup((package / "script.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
@@ -151,6 +153,15 @@ def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
     for finding in sorted(results["findings"], key=lambda finding: finding["model"] is not None):
         grouped.setdefault(finding["model"] or "both models", []).append(finding["text"])
     return grouped
+
+
+def _environments(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each environment that runs were made in, once: a study may come from several machines."""
+    found: list[dict[str, Any]] = []
+    for held in results["models"].values():
+        for configuration in held["configurations"].values():
+            found += [run["environment"] for run in configuration["runs"] if run["environment"] not in found]
+    return found
 
 
 def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
@@ -196,10 +207,11 @@ def _png_uri(pixels: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
+def _csv(rows: list[dict[str, Any]], dataset: str) -> str:
+    """Return the data behind a figure; each line names the data set, for a stand-in must be known as one."""
     out = io.StringIO()
     if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(out, [*rows[0], "dataset"], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({**row, "dataset": dataset} for row in rows)
     return out.getvalue()

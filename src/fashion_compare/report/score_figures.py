@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from fashion_compare.comparison.findings import setting
+from fashion_compare.comparison.findings import along, setting
 from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
 
 
@@ -83,7 +83,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         {
             "model": model,
             "parameter": entry["parameter"],
-            "value": point["value"],
+            "value": f"{setting(point['value'])}{along(point['together'])}",
             "mean": point["change"]["mean"],
             "low": point["change"]["interval"][0],
             "high": point["change"]["interval"][1],
@@ -102,7 +102,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         own = [row for row in rows if row["model"] == model]
         for y, row in enumerate(own):
             draw_interval(axes, row, y, MODEL_COLOURS[model])
-        axes.set_yticks(range(len(own)), [f"{row['parameter']} = {setting(row['value'])}" for row in own], fontsize=8)
+        axes.set_yticks(range(len(own)), [f"{row['parameter']} = {row['value']}" for row in own], fontsize=8)
         axes.invert_yaxis()
         axes.set_title(model)
         axes.set_xlabel("validation accuracy (points)")

@@ -14,9 +14,11 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     if results["dataset"]["is_stand_in"]:
         title += " - a STAND-IN, not Fashion-MNIST"
     seeds = len(results["study"]["seeds"])
+    unfinished = len(results["missing"]) + len(results["failures"])
     table = Table(
         title=title,
-        caption=f"test set, mean over {seeds} seed{'s' if seeds > 1 else ''} ± half of the 95% interval, in percent\n"
+        caption=f"test set, mean over {seeds} seed{'s' if seeds > 1 else ''} ± half of the 95% interval, in percent"
+        f"{f'; {unfinished} runs are not finished' if unfinished else ''}\n"
         "* the model's best by validation; difference from the baseline in points",
         title_justify="left",
         caption_justify="left",
@@ -38,7 +40,8 @@ def summary_table(results: Mapping[str, Any]) -> Table:
         for name, configuration in held["configurations"].items():
             label = Text(f"{model} {name}{' *' if name == best else ''}")
             if not configuration["runs"]:
-                table.add_row(label, "failed", "", "", "", "")
+                failed = any((held["model"], held["configuration"]) == (model, name) for held in results["failures"])
+                table.add_row(label, "failed" if failed else "not finished", "", "", "", "")
                 continue
             interval = configuration["interval"]["test"]
             low, high = interval["accuracy"]["interval"]

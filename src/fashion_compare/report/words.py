@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fashion_compare.comparison.findings import parameter_name, percent, points, setting
+from fashion_compare.comparison.findings import along, parameter_name, percent, points, setting
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -17,7 +17,7 @@ def headline(results: Mapping[str, Any]) -> str:
     """Return the answer in one or two sentences."""
     pairing = "best" if "best" in results["head_to_head"] else "baseline"
     if pairing not in results["head_to_head"]:
-        return "Only one model has finished runs, so there is nothing to compare yet."
+        return " ".join([*(best_in_words(model, best) for model, best in results["best"].items()), _no_match(results)])
     rows = results["head_to_head"][pairing]["comparisons"]
     row = next(row for row in rows if row["metric"] == "accuracy")
     shares = {
@@ -44,6 +44,16 @@ def headline(results: Mapping[str, Any]) -> str:
     return f"The {ahead['model']} is ahead, {said}, {reason}."
 
 
+def _no_match(results: Mapping[str, Any]) -> str:
+    """Return why there is no comparison of the two models."""
+    if len(results["models"]) == 1:
+        return "The study has one model, so there are none to compare."
+    unfinished = [model for model in results["models"] if model not in results["best"]]
+    if unfinished:
+        return f"The {' and the '.join(unfinished)} has no finished run, so the models cannot be compared yet."
+    return "The two models' finished runs have no seed in common, so they cannot be compared yet."
+
+
 def seeds(row: Mapping[str, Any]) -> str:
     """Return how many seeds a comparison rests on, in words."""
     n = len(row["seeds"])
@@ -68,7 +78,9 @@ def evidence(row: Mapping[str, Any]) -> str:
             parts.append(f"these seeds could have shown {_size(row['smallest_difference_shown'], row['metric'])}")
         needed = row["seeds_needed"]
         parts.append(
-            f"{needed} seeds would settle this one if nothing else changed" if needed else "over 1,000 seeds needed"
+            f"{needed} seeds would settle this one if nothing else changed"
+            if needed
+            else "how many seeds would settle this one cannot be said, or is over 1,000"
         )
     return "; ".join(parts)
 
@@ -95,6 +107,7 @@ def change(held: Mapping[str, Any]) -> str:
         "–"
         if change is None
         else f"{parameter_name(change['parameter'])} {setting(change['from'])} → {setting(change['to'])}"
+        f"{along(change['together'])}"
     )
 
 

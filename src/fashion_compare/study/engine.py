@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fashion_compare.errors import UserError
@@ -19,7 +20,9 @@ _POLL_SECONDS = 0.5
 # time; keeping it costs nothing, for a worker's peak is the same. Other C libraries ignore the names.
 _WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
 # One thread from the first import on: limits set later leave a library's threads started.
-_WORKER_ENVIRONMENT |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+_WORKER_ENVIRONMENT |= {
+    f"{library}_THREADS": "1" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
+}
 
 
 @dataclass
@@ -69,7 +72,8 @@ def run_all(
         initializer=_start_worker,
     )
     try:
-        futures = {pool.submit(execute, run): run for run in todo}
+        with _interrupts_held_back():
+            futures = {pool.submit(execute, run): run for run in todo}
         _wait_for(futures, runs, outcome, on_progress)
         pool.shutdown()
     except BaseException:
@@ -117,6 +121,19 @@ def _wait_for(
                     "the same command goes on where it stopped, with --workers 1 it needs less memory"
                 ) from error
         on_progress(snapshot(runs, outcome.failures))
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let a Ctrl-C wait; processes started meanwhile never see one, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

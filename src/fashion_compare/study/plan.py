@@ -47,7 +47,7 @@ class Run:
     @property
     def label(self) -> str:
         """Model, configuration and seed, for people."""
-        return f"{self.model}/{self.name}/seed-{self.seed}"
+        return run_label(self.model, self.name, self.seed)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -71,6 +71,11 @@ def run_identity(
         "seed": seed,
         "data": {**data, "training_images": training_images},
     }
+
+
+def run_label(model: str, name: str, seed: int) -> str:
+    """Return a run's name for people."""
+    return f"{model}/{name}/seed-{seed}"
 
 
 def run_path(root: Path, model: str, name: str, seed: int) -> Path:

@@ -22,8 +22,8 @@ from fashion_compare.evaluation.predictions import PARTS, load_predictions
 from fashion_compare.store import RunDirectory, read_json, write_json, write_text
 from fashion_compare.study.environment import environment
 from fashion_compare.study.explain import describe_gallery
-from fashion_compare.study.plan import run_identity, run_path
-from fashion_compare.study.schema import SCHEMA_VERSION, check
+from fashion_compare.study.plan import run_identity, run_label, run_path
+from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
 from fashion_compare.study.spec import BASELINE, Study
 
 
@@ -85,6 +85,7 @@ def collect(
         "head_to_head": {},
         "gradcam": describe_gallery(root),
         "failures": [_failure(label, reason) for label, reason in (failures or {}).items()],
+        "missing": _missing(study, scored, failures or {}),
     }
     for model, configurations in study.models.items():
         results["models"][model] = {
@@ -93,6 +94,8 @@ def collect(
                 name: _summarise(study, root, model, name, *scored[model][name]) for name in configurations
             },
         }
+        if finished[model]:
+            results["best"][model] = best_configuration(finished[model], BASELINE)
         base = finished[model].get(BASELINE)
         if base is None:
             continue
@@ -102,7 +105,6 @@ def collect(
             for row in compare_all_metrics([(held, base) for held in variations.values()], "test")
         ]
         results["sensitivity"][model] = sensitivity(variations, _changes(study, model), base)
-        results["best"][model] = best_configuration(finished[model], BASELINE)
     results["head_to_head"] = _head_to_head(finished, results["best"])
     results["findings"] = findings(results)
     return results
@@ -113,13 +115,12 @@ def known_failures(study: Study, root: Path) -> dict[str, str]:
     path = root / "results.json"
     if not path.exists():
         return {}
-    recorded = read_json(path).get("failures", [])
     return {
-        held["run"]: held["reason"]
-        for held in recorded
-        if held["configuration"] in study.models.get(held["model"], {})
-        and held["seed"] in study.seeds
-        and not RunDirectory(run_path(root, held["model"], held["configuration"], held["seed"])).is_done
+        held.run: held.reason
+        for held in recorded_failures(path)
+        if held.configuration in study.models.get(held.model, {})
+        and held.seed in study.seeds
+        and not RunDirectory(run_path(root, held.model, held.configuration, held.seed)).is_done
     }
 
 
@@ -146,8 +147,9 @@ def _read_configuration(
         if not whole or not directory.read_metrics():
             raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
         entries.append(entry)
-        for part, predictions in load_predictions(directory.predictions).items():
-            held.add(seed, part, contributions(predictions.labels, predictions.logits))
+        predictions = load_predictions(directory.predictions)
+        for part in ("validation", "test"):
+            held.add(seed, part, contributions(predictions[part].labels, predictions[part].logits))
     return held, entries
 
 
@@ -202,22 +204,33 @@ def _complexity(configuration: Any) -> dict[str, Any]:
     """Return the layers of a model and their sums; the classifier is built for it, not trained."""
     layers = [layer.as_dict() for layer in build(configuration, seed=0, mean=0.0, deviation=1.0).complexity()]
     parameters = sum(layer["parameters"] for layer in layers)
+    forward = sum(layer["multiply_accumulates"] for layer in layers)
     return {
         "layers": layers,
         "parameters": parameters,
-        "multiply_accumulates": sum(layer["multiply_accumulates"] for layer in layers),
+        "multiply_accumulates": forward,
+        # Backward asks each layer for two gradients as costly as its forward pass, the first for one: nobody needs
+        # the images'.
+        "training_multiply_accumulates": 3 * forward - layers[0]["multiply_accumulates"],
         "weights_bytes": 4 * parameters,
     }
 
 
 def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
-    """Return variation → the parameter that it is about, its value in the baseline and in the variation."""
-    configurations = study.models[model]
+    """Return variation → the parameter that it is about, its values in baseline and variation, and what moves along."""
+    plain = {
+        name: {field: _plain(getattr(configuration, field)) for field in type(configuration).model_fields}
+        for name, configuration in study.models[model].items()
+    }
+    base = plain[BASELINE]
     return {
         name: {
             "parameter": field,
-            "from": _plain(getattr(configurations[BASELINE], field)),
-            "to": _plain(getattr(configurations[name], field)),
+            "from": base[field],
+            "to": plain[name][field],
+            "together": {
+                other: value for other, value in plain[name].items() if other != field and value != base[other]
+            },
         }
         for name, field in study.varied[model].items()
     }
@@ -238,13 +251,26 @@ def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[st
         pairings["best"] = chosen
     compared = {}
     for pairing, (cnn, ffnn) in pairings.items():
-        a, b = finished["cnn"][cnn], finished["ffnn"][ffnn]
-        if set(a.seeds()) & set(b.seeds()):
+        a, b = finished["cnn"].get(cnn), finished["ffnn"].get(ffnn)
+        if a and b and set(a.seeds()) & set(b.seeds()):
             compared[pairing] = {
                 "comparisons": compare_all_metrics([(a, b)], "test"),
                 "agreement": agreement(a, b),
             }
     return compared
+
+
+def _missing(
+    study: Study, scored: Mapping[str, Mapping[str, tuple[Scored, Any]]], failures: Mapping[str, str]
+) -> list[str]:
+    """Return the labels of the runs that were planned and have neither ended nor failed."""
+    return [
+        label
+        for model, configurations in scored.items()
+        for name, (held, _) in configurations.items()
+        for seed in study.seeds
+        if seed not in held.seeds() and (label := run_label(model, name, seed)) not in failures
+    ]
 
 
 def _failure(label: str, reason: str) -> dict[str, Any]:
@@ -261,13 +287,13 @@ def _failure(label: str, reason: str) -> dict[str, Any]:
 def _table(results: Mapping[str, Any]) -> str:
     """Return one line per run and part of the data, for spreadsheets."""
     out = io.StringIO()
-    columns = ["model", "configuration", "seed", "part", "epochs", "best_epoch", "seconds", *SCALAR_METRICS]
+    columns = ["dataset", "model", "configuration", "seed", "part", "epochs", "best_epoch", "seconds", *SCALAR_METRICS]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     for model, held in results["models"].items():
         for name, configuration in held["configurations"].items():
             for run in configuration["runs"]:
-                shared = {key: run[key] for key in ("seed", "epochs", "best_epoch", "seconds")}
+                shared = {key: run[key] for key in ("dataset", "seed", "epochs", "best_epoch", "seconds")}
                 for part in PARTS:
                     numbers = {metric: run[part][metric] for metric in SCALAR_METRICS}
                     writer.writerow({"model": model, "configuration": name, "part": part, **shared, **numbers})

@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fashion_compare.errors import UserError
-from fashion_compare.store import to_json
+from fashion_compare.store import read_json, to_json
 
 SCHEMA_VERSION = 1
 Pair = tuple[float, float]
@@ -53,6 +53,7 @@ class Run(_Entry):
     """One finished training."""
 
     format: int
+    dataset: Annotated[str, Field(description="fashion-mnist, or garments for the stand-in")]
     model: Model
     configuration: str
     seed: int
@@ -85,6 +86,7 @@ class Change(_Entry):
     # `from` is a word of Python's.
     from_: Annotated[Any, Field(alias="from")]
     to: Any
+    together: Annotated[dict[str, Any], Field(description="other settings that differ from the baseline's")]
 
 
 class Configuration(_Entry):
@@ -114,6 +116,7 @@ class Complexity(_Entry):
     layers: list[Layer]
     parameters: int
     multiply_accumulates: int
+    training_multiply_accumulates: Annotated[int, Field(description="forward and backward")]
     weights_bytes: int
 
 
@@ -214,6 +217,7 @@ class Point(_Entry):
 
     configuration: str
     value: Any
+    together: Annotated[dict[str, Any], Field(description="other settings that differ from the baseline's")]
     validation_accuracy: MeanInterval
     change: MeanInterval | None
 
@@ -300,6 +304,7 @@ class Results(_Entry):
     gradcam: Gallery | None
     findings: list[Finding]
     failures: list[Failure]
+    missing: Annotated[list[str], Field(description="runs that were planned and have neither ended nor failed")]
 
 
 def check(results: Any) -> None:
@@ -317,6 +322,31 @@ def check(results: Any) -> None:
             f"results do not fit their schema at {place} ({first['msg']}); if a result.json was edited, delete its "
             "directory to train the run again"
         ) from error
+
+
+def check_dataset(description: Any, path: Path) -> None:
+    """Check the description of the data that was read from `path`.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        Dataset.model_validate(description)
+    except ValidationError as error:
+        raise UserError(f"{path} does not describe a data set; 'fashion-compare run' rewrites it") from error
+
+
+def recorded_failures(path: Path) -> list[Failure]:
+    """Return the failures in an earlier results.json.
+
+    Raises:
+        UserError: it cannot be read or holds something else.
+    """
+    content = read_json(path)
+    try:
+        return TypeAdapter(list[Failure]).validate_python(content["failures"])
+    except (ValidationError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a study's results; delete it to have it made again") from error
 
 
 def schema_text() -> str:

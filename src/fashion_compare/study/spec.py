@@ -134,8 +134,8 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         if not equals or not field or field in parsed:
             raise UsageError(f"--set {text}: expected FIELD=VALUE, each field once, such as learning_rate=0.01")
         try:
-            parsed[field] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            parsed[field] = _Loader(value).get_single_data()
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"--set {text}: '{value}' is not a value; expected such as 0.01 or [256, 128]") from error
     return parsed
 
@@ -200,7 +200,13 @@ def _changes(base: dict[str, Any], other: dict[str, Any], field: str) -> dict[st
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that a key given twice is an error: the first value would be lost silently."""
+    """PyYAML's safe loader, stricter: a key given twice would lose its first value, aliases could nest without end."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read", mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]

@@ -1,6 +1,7 @@
 """What one run does from start to end, in whichever process: train, score, and leave its result behind."""
 
 import shutil
+import statistics
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -56,13 +57,14 @@ def result_entry(run: Run) -> dict[str, Any]:
     per_class, confusion = detail["test"]
     return {
         "format": RUN_FORMAT,
+        "dataset": run.data["name"],
         "model": run.model,
         "configuration": run.name,
         "seed": run.seed,
         "epochs": run.configuration.epochs,
         "best_epoch": best,
         "seconds": sum(seconds),
-        "seconds_per_epoch": sorted(seconds)[len(seconds) // 2] if seconds else None,
+        "seconds_per_epoch": statistics.median(seconds) if seconds else None,
         **parts,
         "per_class": per_class,
         "confusion": confusion,
