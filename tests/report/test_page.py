@@ -123,6 +123,11 @@ def test_two_seeds_give_no_verdict_and_say_so(root: Path) -> None:
     assert "too few to see how much differences vary" in (root / "report.html").read_text()
 
 
+def test_the_machine_of_the_runs_is_named_once(root: Path) -> None:
+    """Runs made alike share one line, however many they are."""
+    assert (root / "report.html").read_text().count("runs made with") == 1
+
+
 def test_scores_printed_are_those_of_results_json(root: Path) -> None:
     """Each configuration's mean test accuracy stands in the page with the digits of results.json."""
     found = json.loads((root / "results.json").read_text())

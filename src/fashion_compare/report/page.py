@@ -160,7 +160,9 @@ def _environments(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for held in results["models"].values():
         for configuration in held["configurations"].values():
-            found += [run["environment"] for run in configuration["runs"] if run["environment"] not in found]
+            for run in configuration["runs"]:
+                if run["environment"] not in found:
+                    found.append(run["environment"])
     return found
 
 
