@@ -65,9 +65,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def start(home: Path, *words: str) -> "subprocess.Popen[str]":
+    # Where this process was told to ignore Ctrl-C, as shells tell their background jobs, children would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "fashion_compare", *words],
         cwd=home, env=environment(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
     )  # fmt: skip
 
 
@@ -144,7 +147,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Pat
     deadline = time.monotonic() + 120
     while not list((home / "stopped").rglob("metrics.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
@@ -157,6 +160,20 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Pat
     for path in root.rglob("weights.safetensors"):
         other = home / "stopped" / "tiny-stand-in" / path.relative_to(root)
         assert other.read_bytes() == path.read_bytes()
+
+
+def test_stopped_at_its_start_it_ends_quietly(home: Path) -> None:
+    """A terminal's Ctrl-C reaches the workers too, while they still import: no traceback, exit 130."""
+    process = start(home, "run", "tiny.yaml", "--out", "early", "--data", "synthetic")
+    assert process.stderr is not None
+    while "side by side" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.strip().splitlines()[-1].endswith("goes on from there")
+    assert "Traceback" not in err
 
 
 def test_a_failing_run_is_reported_and_the_others_are_kept(home: Path) -> None:
