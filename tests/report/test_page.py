@@ -1,5 +1,6 @@
 """The page of a tiny real study: self-contained, honest about what is missing, and only text where text belongs."""
 
+import io
 import json
 import re
 import shutil
@@ -7,9 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from fashion_compare.data.sources import resolve
 from fashion_compare.report.page import write_report
+from fashion_compare.report.summary import summary_table
 from fashion_compare.store import write_json
 from fashion_compare.study import engine, plan, results, spec
 from fashion_compare.study.explain import explain
@@ -149,13 +152,32 @@ def test_the_page_needs_only_files(root: Path, tmp_path: Path) -> None:
     assert (copy / "report.html").read_text() == page
 
 
+def page_without(root: Path, tmp_path: Path, gone: str, study: str) -> str:
+    """Return the page of a copy of the study's directory in which the directories called `gone` are missing."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(gone, "explanations"))
+    dataset = json.loads((root / "results.json").read_text())["dataset"]
+    return write_report(results.collect(spec.parse_study(study, "test"), dataset, copy), copy).read_text()
+
+
+def test_a_narrow_terminal_cuts_no_number(root: Path) -> None:
+    """At 60 columns names wrap, and every mean and half-interval stands whole."""
+    found = json.loads((root / "results.json").read_text())
+    out = io.StringIO()
+    Console(file=out, width=60).print(summary_table(found))
+    text = out.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 60
+    for held in found["models"].values():
+        for configuration in held["configurations"].values():
+            interval = configuration["interval"]["test"]["accuracy"]
+            low, high = interval["interval"]
+            assert f"{100 * interval['mean']:.2f} ±{50 * (high - low):.2f}" in text
+
+
 def test_one_model_alone_gives_a_page(root: Path, tmp_path: Path) -> None:
     """A study of the ffnn alone has a page that says that there is nothing to compare."""
-    copy = tmp_path / "copy"
-    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("cnn", "explanations"))
-    study = spec.parse_study(STUDY[: STUDY.index("  cnn:")], "test")
-    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
-    text = write_report(found, copy).read_text()
+    text = page_without(root, tmp_path, "cnn", STUDY[: STUDY.index("  cnn:")])
     assert "The study has one model, so there are none to compare." in text
     assert '<h1 id="answer">A network from scratch</h1>' in text
     assert "No explanations are here" in text
@@ -163,11 +185,7 @@ def test_one_model_alone_gives_a_page(root: Path, tmp_path: Path) -> None:
 
 def test_a_failed_baseline_still_gives_a_page(root: Path, tmp_path: Path) -> None:
     """Where no baseline finished, the page names the missing runs and shows the variations that did."""
-    copy = tmp_path / "copy"
-    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("baseline", "explanations"))
-    study = spec.parse_study(STUDY, "test")
-    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
-    text = write_report(found, copy).read_text()
+    text = page_without(root, tmp_path, "baseline", STUDY)
     assert "4 runs are not finished" in text
     assert "ffnn/baseline/seed-1" in text
     assert "test accuracy of “l1”, 2 seeds" in text

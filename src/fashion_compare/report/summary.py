@@ -18,15 +18,16 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     table = Table(
         title=title,
         caption=f"test set, mean over {seeds} seed{'s' if seeds > 1 else ''} ± half of the 95% interval, in percent"
-        f"{f'; {unfinished} runs are not finished' if unfinished else ''}\n"
-        "* the model's best by validation; difference from the baseline in points",
+        f"{f'; unfinished runs: {unfinished}' if unfinished else ''}\n"
+        "* the model's best by validation; change from the baseline in points",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("configuration", no_wrap=True)
-    for column in ("accuracy", "F1", "AUC", "difference"):
+    # On a narrow terminal words wrap; a number is never cut.
+    table.add_column("configuration", overflow="fold")
+    for column in ("accuracy", "F1", "AUC", "change"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     accuracy = {
