@@ -17,6 +17,7 @@ from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfi
 from fashion_compare.classifier.ffnn import FfnnClassifier
 from fashion_compare.data.dataset import evaluation_part
 from fashion_compare.errors import UserError
+from fashion_compare.schedules import learning_rates
 from fashion_compare.store import RunDirectory, load_arrays, save_arrays
 from fashion_compare.training import DivergedError, batch_order, best_epoch, train
 
@@ -86,9 +87,9 @@ def test_the_batch_order_is_the_same_for_both_models(tiny_dataset, tmp_path, mon
     seen = []
     for adapter in (FfnnClassifier, CnnClassifier):
 
-        def noted(self, prepared, labels, order, original=adapter.train_epoch):
+        def noted(self, prepared, labels, order, learning_rates, original=adapter.train_epoch):
             seen.append(order.copy())
-            return original(self, prepared, labels, order)
+            return original(self, prepared, labels, order, learning_rates)
 
         monkeypatch.setattr(adapter, "train_epoch", noted)
     runs = [
@@ -272,6 +273,65 @@ def test_a_run_decides_nothing_by_its_test_images(tiny_dataset, tmp_path):
     assert {k for k, v in predictions.items() if other_predictions[k] != v} == {"logits"}
 
 
+# --- schedules and patience ---
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "one_cycle"])
+def test_the_schedule_spans_the_whole_training(model, schedule, tiny_dataset, tmp_path, monkeypatch):
+    """The steps of all epochs together get the schedule's rates in order, the last short batch's included."""
+    adapter = {"ffnn": FfnnClassifier, "cnn": CnnClassifier}[model]
+    seen = []
+
+    def noted(self, prepared, labels, order, learning_rates, original=adapter.train_epoch):
+        seen.append(learning_rates)
+        return original(self, prepared, labels, order, learning_rates)
+
+    monkeypatch.setattr(adapter, "train_epoch", noted)
+    train(configure(model, schedule=schedule, epochs=3, batch_size=150), SEED, tiny_dataset, claimed(tmp_path))
+    assert [len(rates) for rates in seen] == [3, 3, 3]
+    expected = learning_rates(schedule, 0.003, first=0, last=9, steps=9)
+    np.testing.assert_array_equal(np.concatenate(seen), expected)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("patience", [1, 3])
+def test_patience_stops_a_training_that_gets_no_better(model, patience, tiny_dataset, tmp_path):
+    """It ends `patience` epochs after the best so far, with the numbers of the same training without patience."""
+    # Steps so large that the best comes early.
+    settings = {"epochs": 12, "batch_size": 16, "learning_rate": 0.05 if model == "ffnn" else 0.01}
+    patient, endless = claimed(tmp_path / "patient"), claimed(tmp_path / "endless")
+    train(configure(model, patience=patience, **settings), SEED, tiny_dataset, patient)
+    train(configure(model, **settings), SEED, tiny_dataset, endless)
+    history, whole = files_of(patient)[2], files_of(endless)[2]
+    stops = [e for e in range(1, 13) if e - best_epoch(whole[: e + 1]) >= patience]
+    assert stops, "this training would have to get better for ever"
+    assert history == whole[: stops[0] + 1]
+    # Started again, it has nothing left to do.
+    epochs = []
+    before = files_of(patient)
+    train(configure(model, patience=patience, **settings), SEED, tiny_dataset, patient, epochs.append)
+    assert epochs == []
+    assert files_of(patient) == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_averaged_weights_are_what_is_measured_and_saved(model, tiny_dataset, tmp_path):
+    """With a moving average, metrics, predictions and the weights file are of the averaged weights."""
+    configuration = configure(model, ema_decay=0.9, batch_size=16, epochs=3)
+    directory = claimed(tmp_path)
+    train(configuration, SEED, tiny_dataset, directory)
+    weights, _ = load_arrays(directory.weights)
+    saved = classifier_of(configuration, {k: v for k, v in weights.items() if not k.startswith("best.")})
+    logits = saved.logits(saved.prepare(tiny_dataset.validation_images))
+    last = directory.read_metrics()[-1]
+    assert last["validation_loss"] == pytest.approx(cross_entropy(logits, tiny_dataset.validation_labels), rel=1e-6)
+    # The same training without averaging ends elsewhere.
+    plain = claimed(tmp_path / "plain")
+    train(configure(model, batch_size=16, epochs=3), SEED, tiny_dataset, plain)
+    assert plain.read_metrics()[-1]["validation_loss"] != pytest.approx(last["validation_loss"], rel=1e-3)
+
+
 # --- interrupted and resumed ---
 
 
@@ -283,6 +343,9 @@ def test_a_run_decides_nothing_by_its_test_images(tiny_dataset, tmp_path):
         ("ffnn", "adam", 3),
         ("ffnn", "momentum", 2),
         ("ffnn", "sgd", 2),
+        ("ffnn", "rmsprop", 0),
+        ("ffnn", "rmsprop", 2),
+        ("cnn", "rmsprop", 2),
         ("cnn", "adam", 0),
         ("cnn", "adam", 1),
         ("cnn", "adam", 3),
@@ -291,8 +354,12 @@ def test_a_run_decides_nothing_by_its_test_images(tiny_dataset, tmp_path):
     ],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(model, optimizer, stop, tiny_dataset, tmp_path):
-    """Stopped after an epoch and started again, dropout on: the same weights file, predictions and metrics."""
-    configuration = configure(model, epochs=3, optimizer=optimizer, dropout=0.3, l2=1e-3)
+    """Stopped after an epoch and started again, dropout on: the same weights file, predictions and metrics.
+
+    With RMSProp also everything else that a training remembers: schedule, moving average, running statistics.
+    """
+    settings = {"schedule": "one_cycle", "ema_decay": 0.8, "normalization": "batch"} if optimizer == "rmsprop" else {}
+    configuration = configure(model, epochs=3, optimizer=optimizer, dropout=0.3, l2=1e-3, **settings)
     whole, broken = claimed(tmp_path / "whole"), claimed(tmp_path / "broken")
     train(configuration, SEED, tiny_dataset, whole)
 

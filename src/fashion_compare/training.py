@@ -15,6 +15,7 @@ from fashion_compare.classifier.interface import Arrays, Labels, NonFiniteLossEr
 from fashion_compare.classifier.scores import accuracy, cross_entropy
 from fashion_compare.data.dataset import Dataset, evaluation_part, pixel_statistics
 from fashion_compare.errors import UserError
+from fashion_compare.schedules import learning_rates
 from fashion_compare.store import RunDirectory, load_arrays, save_arrays, write_atomically
 
 Epoch = dict[str, Any]
@@ -75,14 +76,24 @@ def train(
         "validation": (classifier.prepare(dataset.validation_images), dataset.validation_labels),
     }
 
+    steps_per_epoch = math.ceil(len(dataset.train_labels) / configuration.batch_size)
     progress = _resume(classifier, directory)
     for epoch in range(len(progress.history), configuration.epochs + 1):
+        if _out_of_patience(progress.history, configuration.patience):
+            break
         line: Epoch = {"epoch": epoch, "objective": None, "seconds": 0.0}
         if epoch > 0:
             order = batch_order(seed, epoch, len(dataset.train_labels))
+            rates = learning_rates(
+                configuration.schedule,
+                configuration.learning_rate,
+                first=(epoch - 1) * steps_per_epoch,
+                last=epoch * steps_per_epoch,
+                steps=configuration.epochs * steps_per_epoch,
+            )
             started = time.perf_counter()
             try:
-                line["objective"] = classifier.train_epoch(images, dataset.train_labels, order)
+                line["objective"] = classifier.train_epoch(images, dataset.train_labels, order, rates)
             except NonFiniteLossError as error:
                 raise _diverged(directory, epoch, f"step {error.step}") from error
             line["seconds"] = time.perf_counter() - started
@@ -102,6 +113,13 @@ def train(
     measured["test"] = classifier.prepare(dataset.test_images), dataset.test_labels
     _write_predictions(classifier, measured, directory)
     return classifier
+
+
+def _out_of_patience(history: list[Epoch], patience: int | None) -> bool:
+    """Say whether the last `patience` epochs brought nothing better."""
+    if patience is None or not history:
+        return False
+    return len(history) - 1 - best_epoch(history) >= patience
 
 
 def _measure(classifier: Classifier, parts: Parts) -> Epoch:

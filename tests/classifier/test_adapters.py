@@ -14,6 +14,7 @@ from torch.nn import functional
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.classifier.interface import NonFiniteLossError
+from fashion_compare.cnn.lenet import LeNet5
 
 MODELS = ["ffnn", "cnn"]
 
@@ -97,7 +98,20 @@ REFERENCE_OPTIMIZERS = {
         {"learning_rate": 0.02, "momentum": 0.8},
         lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8),
     ),
+    "nesterov": (
+        {"learning_rate": 0.02, "momentum": 0.8},
+        lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8, nesterov=True),
+    ),
+    "rmsprop": ({"learning_rate": 0.001}, lambda p: torch.optim.RMSprop(p, lr=0.001)),
     "adam": ({"learning_rate": 0.003}, lambda p: torch.optim.Adam(p, lr=0.003)),
+    "adamw": (
+        {"learning_rate": 0.003, "weight_decay": 2.0},
+        lambda p: torch.optim.AdamW(
+            [{"params": [v for v in p if v.ndim > 1]}, {"params": [v for v in p if v.ndim == 1], "weight_decay": 0.0}],
+            lr=0.003,
+            weight_decay=2.0,
+        ),
+    ),
 }
 
 
@@ -136,9 +150,146 @@ def test_an_epoch_is_that_of_plain_torch(model, optimizer, tiny_dataset):
     end = classifier.weights()
     for name, value in parameters.items():
         expected = value.detach().numpy() - start[name]
-        # Adam divides by the gradient's size, so the rounding of the smallest gradients shows in its steps.
-        tolerance = 1e-2 if optimizer == "adam" else 1e-4
+        # These divide by the gradient's size, so the rounding of the smallest gradients shows in their steps.
+        tolerance = 1e-2 if optimizer in ("adam", "adamw", "rmsprop") else 1e-4
         assert np.linalg.norm(end[name] - start[name] - expected) <= tolerance * np.linalg.norm(expected), name
+
+
+def one_epoch(model, dataset, order, **settings):
+    """Weights before and after an epoch of the model, and its mean objective."""
+    classifier, images = made(configure(model, **settings), dataset)
+    start = trainable(classifier.weights())
+    objective = classifier.train_epoch(images, dataset.train_labels, order)
+    return start, trainable(classifier.weights()), objective, images
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_label_smoothing_and_clipping_are_pytorchs_for_both(model, tiny_dataset):
+    """Two steps of SGD with smoothed labels and a gradient clipped as a whole, against torch in float64."""
+    smoothing, clip, rate = 0.2, 0.05, 0.5
+    order = np.arange(400)
+    start, end, objective, images = one_epoch(
+        model,
+        tiny_dataset,
+        order,
+        optimizer="sgd",
+        learning_rate=rate,
+        label_smoothing=smoothing,
+        gradient_clip_norm=clip,
+        batch_size=200,
+    )
+    parameters = {name: torch.from_numpy(v.astype(np.float64)).requires_grad_() for name, v in start.items()}
+    x = torch.from_numpy(np.asarray(images).reshape(400, -1).astype(np.float64))
+    labels, total = torch.from_numpy(tiny_dataset.train_labels), 0.0
+    reference = torch.optim.SGD(parameters.values(), lr=rate)
+    for chosen in (slice(200), slice(200, None)):
+        logits = reference_logits(model, x[chosen], parameters)
+        loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=smoothing)
+        reference.zero_grad()
+        loss.backward()
+        # The clipping is at work: the gradient is longer than it lets through.
+        assert torch.nn.utils.clip_grad_norm_(parameters.values(), clip) > 2 * clip
+        reference.step()
+        total += loss.item() / 2
+    assert objective == pytest.approx(total, rel=1e-5)
+    for name, value in parameters.items():
+        np.testing.assert_allclose(end[name], value.detach().numpy(), rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_step_takes_its_own_learning_rate(model, tiny_dataset):
+    """Rates given for the steps are used in their order: with 0 in all but the second, only that batch is learnt."""
+    configuration = configure(model, optimizer="sgd", batch_size=100)
+    ends = []
+    for order, rates in ((np.arange(400), [0.0, 0.3, 0.0, 0.0]), (np.arange(100, 200), [0.3])):
+        classifier, images = made(configuration, tiny_dataset)
+        start = classifier.weights()
+        classifier.train_epoch(images, tiny_dataset.train_labels, order, np.array(rates))
+        ends.append(classifier.weights())
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
+    assert not np.array_equal(ends[0]["dense1.weight"], start["dense1.weight"])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("decay", [0.5, 0.9])
+def test_averaged_weights(model, decay, tiny_dataset):
+    """With averaging, the weights are the moving average of those after each step, and training goes on from the last.
+
+    The average is worked out here from the weights of the same training without averaging.
+    """
+    settings = {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 40}
+    plain, images = made(configure(model, **settings), tiny_dataset)
+    averaged, _ = made(configure(model, **settings, ema_decay=decay), tiny_dataset)
+    order, labels = np.random.default_rng(0).permutation(400), tiny_dataset.train_labels
+    before = trainable(averaged.weights())
+    for name, value in trainable(plain.weights()).items():
+        np.testing.assert_array_equal(before[name], value)
+    expected: dict[str, np.ndarray] = {}
+    steps = 0
+    for _ in range(2):
+        for start in range(0, 400, 40):
+            plain.train_epoch(images, labels, order[start : start + 40])
+            steps += 1
+            share = max(1 - decay, 1 / steps)
+            for name, value in trainable(plain.weights()).items():
+                old = expected.get(name, np.zeros(value.shape))
+                expected[name] = old + share * (value.astype(np.float64) - old)
+        averaged.train_epoch(images, labels, order)
+        for name, value in trainable(averaged.weights()).items():
+            np.testing.assert_allclose(value, expected[name], rtol=0, atol=2e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_batch_normalisation_is_pytorchs_for_both(model, tiny_dataset):
+    """Two epochs with a last batch of one: running averages, scales and shifts move as torch's do in float64.
+
+    The batch of one is normalised with the running averages, and does not move them.
+    """
+    torch.manual_seed(0)
+    order = np.arange(121)
+    settings = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 60, "normalization": "batch", "l2": 1e-3}
+    classifier, images = made(configure(model, **settings), tiny_dataset)
+    start = trainable(classifier.weights())
+    assert {"norm1.weight", "norm1.running_mean", "norm2.running_var"} <= set(start)
+    module = LeNet5(batch_norm=True).double() if model == "cnn" else DenseReference((784, 16, 12, 10))
+    if model == "ffnn":
+        start = {n: v.T if n.startswith("dense") and v.ndim == 2 else v for n, v in start.items()}
+    state = {name: torch.from_numpy(np.array(value, np.float64)) for name, value in start.items()}
+    module.load_state_dict(module.state_dict() | state)
+    reference = torch.optim.SGD(module.parameters(), lr=0.1)
+    x = torch.from_numpy(np.asarray(images).astype(np.float64))
+    labels = torch.from_numpy(tiny_dataset.train_labels)
+    for _ in range(2):
+        classifier.train_epoch(images, tiny_dataset.train_labels, order)
+        for chosen in (slice(60), slice(60, 120), slice(120, 121)):
+            # A batch of one in torch's evaluation mode: the same definition, there is no dropout here.
+            module.train(len(x[chosen]) > 1)
+            loss = functional.cross_entropy(module(x[chosen]), labels[chosen])
+            loss = loss + 1e-3 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
+            reference.zero_grad()
+            loss.backward()
+            reference.step()
+    end = trainable(classifier.weights())
+    for name, value in module.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            found = end[name].T if model == "ffnn" and value.ndim == 2 else end[name]
+            np.testing.assert_allclose(found, value.numpy(), rtol=0, atol=1e-3, err_msg=name)
+    module.eval()
+    np.testing.assert_allclose(classifier.logits(images), module(x).detach().numpy(), rtol=0, atol=1e-2)
+
+
+class DenseReference(torch.nn.Sequential):
+    """A fully connected network of torch's modules, named as ours are."""
+
+    def __init__(self, sizes):
+        super().__init__()
+        for i in range(1, len(sizes)):
+            self.add_module(f"dense{i}", torch.nn.Linear(sizes[i - 1], sizes[i]))
+            if i < len(sizes) - 1:
+                self.add_module(f"norm{i}", torch.nn.BatchNorm1d(sizes[i]))
+                self.add_module(f"relu{i}", torch.nn.ReLU())
+        self.double()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -166,7 +317,8 @@ def test_the_penalty_gradient_is_autograds(model, tiny_dataset):
 @pytest.mark.parametrize("optimizer", REFERENCE_OPTIMIZERS)
 def test_weights_and_state_are_all_that_the_next_epoch_depends_on(model, optimizer, tiny_dataset):
     """A classifier of another seed that takes over weights and state goes on bit for bit, dropout on."""
-    configuration = configure(model, optimizer=optimizer, learning_rate=0.01, dropout=0.3, batch_size=64)
+    everything = {"dropout": 0.3, "normalization": "batch", "ema_decay": 0.9, "batch_size": 64}
+    configuration = configure(model, optimizer=optimizer, learning_rate=0.01, **everything)
     first, images = made(configuration, tiny_dataset)
     order = np.random.default_rng(0).permutation(400)
     labels = tiny_dataset.train_labels

@@ -9,10 +9,17 @@ SHARED = {
     "learning_rate": 0.5,
     "batch_size": 7,
     "epochs": 0,
-    "optimizer": "momentum",
+    "schedule": "one_cycle",
+    "optimizer": "adamw",
     "momentum": 0.0,
     "l1": 0.1,
     "l2": 0.2,
+    "weight_decay": 0.3,
+    "gradient_clip_norm": 1.5,
+    "label_smoothing": 0.1,
+    "normalization": "batch",
+    "ema_decay": 0.99,
+    "patience": 3,
     "dropout": 0.0,
 }
 
@@ -41,7 +48,10 @@ def test_the_baselines():
     assert (ffnn.epochs, ffnn.hidden_sizes, cnn.epochs, cnn.architecture) == (15, (256, 128), 10, "lenet5")
     for configuration in (ffnn, cnn):
         assert (configuration.optimizer, configuration.learning_rate, configuration.batch_size) == ("adam", 1e-3, 128)
-        assert (configuration.l1, configuration.l2, configuration.dropout) == (0, 0, 0)
+        assert (configuration.l1, configuration.l2, configuration.weight_decay, configuration.dropout) == (0, 0, 0, 0)
+        assert (configuration.schedule, configuration.normalization) == ("constant", "none")
+        assert (configuration.label_smoothing, configuration.ema_decay) == (0, 0)
+        assert (configuration.gradient_clip_norm, configuration.patience) == (None, None)
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS.values())
@@ -59,12 +69,20 @@ def test_the_baselines():
         ("batch_size", 60_001),
         ("epochs", -1),
         ("epochs", None),
-        ("optimizer", "adamw"),
+        ("schedule", "linear"),
+        ("optimizer", "lion"),
         ("momentum", 1),
         ("momentum", -0.1),
         ("l1", -1e-9),
         ("l2", float("nan")),
         ("l2", 11),
+        ("weight_decay", -0.1),
+        ("gradient_clip_norm", 0),
+        ("gradient_clip_norm", float("inf")),
+        ("label_smoothing", 1),
+        ("normalization", "layer"),
+        ("ema_decay", 1),
+        ("patience", 0),
         ("dropout", 1),
         ("dropout", -0.1),
         ("learning_rat", 0.1),
@@ -85,7 +103,7 @@ def test_what_makes_no_sense_is_refused(configuration, name, value):
         ("hidden_sizes", (16_385,)),
         ("hidden_sizes", (8,) * 33),
         ("hidden_sizes", 8),
-        ("activation", "sigmoid"),
+        ("activation", "gelu"),
         ("initialization", "zeros"),
     ],
 )
@@ -94,6 +112,15 @@ def test_what_no_fully_connected_network_can_be_is_refused(name, value):
     with pytest.raises(ValidationError) as caught:
         FfnnConfiguration(**{name: value})
     assert caught.value.errors()[0]["loc"][0] == name
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS.values())
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam"])
+def test_decoupled_decay_belongs_to_adamw(configuration, optimizer):
+    """With any other optimiser weight_decay would be an L2 penalty under another name, or nothing: it is refused."""
+    assert configuration(optimizer="adamw", weight_decay=0.1).weight_decay == 0.1
+    with pytest.raises(ValidationError, match=f"no effect with optimizer '{optimizer}'"):
+        configuration(optimizer=optimizer, weight_decay=0.1)
 
 
 def test_a_configuration_does_not_change():

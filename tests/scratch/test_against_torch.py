@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fashion_compare.scratch import Network
 from fashion_compare.scratch.layers import Dropout
 from fashion_compare.scratch.losses import softmax_cross_entropy
-from fashion_compare.scratch.optimizers import SGD, Adam, Momentum
+from fashion_compare.scratch.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, clip_norm
 
 # Matrices this small are slower on several threads than on one.
 torch.set_num_threads(1)
@@ -42,7 +42,7 @@ def objective(parameters, images, labels, *, activation="relu", masks=None, l1=0
     return loss + sum(l1 * w.abs().sum() + l2 * w.square().sum() for w in weights)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -68,38 +68,144 @@ def test_objective_and_gradient_equal_autograd(activation, dropout, seed, batch,
     np.testing.assert_allclose(network.gradient, expected_gradient, rtol=0, atol=1e-12 * scale + 1e-16)
 
 
+DECAY = 0.02
+# Ours, and torch's made for the parameters that decay and for the others.
 OPTIMIZERS = {
-    "sgd": (SGD(learning_rate=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
+    "sgd": (SGD, {"learning_rate": 0.1}, lambda p, **k: torch.optim.SGD(p, lr=0.1, **k)),
     "momentum": (
-        Momentum(learning_rate=0.05, momentum=0.8),
-        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8),
+        Momentum,
+        {"learning_rate": 0.05, "momentum": 0.8},
+        lambda p, **k: torch.optim.SGD(p, lr=0.05, momentum=0.8, **k),
     ),
-    "adam": (Adam(learning_rate=0.01), lambda p: torch.optim.Adam(p, lr=0.01)),
+    "nesterov": (
+        Nesterov,
+        {"learning_rate": 0.05, "momentum": 0.8},
+        lambda p, **k: torch.optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True, **k),
+    ),
+    "rmsprop": (RMSProp, {"learning_rate": 0.003}, lambda p, **k: torch.optim.RMSprop(p, lr=0.003, **k)),
+    "adam": (Adam, {"learning_rate": 0.01}, lambda p, **k: torch.optim.Adam(p, lr=0.01, **k)),
+    "adamw": (AdamW, {"learning_rate": 0.01}, lambda p, **k: torch.optim.AdamW(p, lr=0.01, **k)),
 }
 
 
+@pytest.mark.parametrize("decaying", ["nothing", "everything", "weights as a slice", "weights as a mask"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_hundred_steps_in_lock_step(name):
+def test_a_hundred_steps_in_lock_step(name, decaying):
     """From the same start over the same batches, L1 and L2 on, the parameters stay within 1e-10 of torch.optim's."""
     l1, l2 = 1e-3, 1e-2
     generator = np.random.default_rng(1)
     network = Network((20, 16, 8, 5), seed=2, dtype="float64", l1=l1, l2=l2)
-    optimizer, of_torch = copy.deepcopy(OPTIMIZERS[name])
+    made, values, of_torch = OPTIMIZERS[name]
+    decay = {"nothing": 0.0}.get(decaying, DECAY)
+    mask = {
+        "weights as a slice": slice(network.weight_count),
+        "weights as a mask": np.arange(len(network.parameters)) < network.weight_count,
+    }.get(decaying)
+    optimizer = made(**values, weight_decay=decay, mask=mask)
     parameters = tensors(network)
-    torch_optimizer = of_torch(parameters)
+    rest = 3 if decaying.startswith("weights") else 6
+    torch_optimizers = [of_torch(parameters[:rest], weight_decay=decay)]
+    if rest == 3:
+        torch_optimizers.append(of_torch(parameters[3:], weight_decay=0.0))
     start = network.parameters.copy()
     for step in range(100):
         n = 32 if step % 5 else 7
         images, labels = generator.normal(size=(n, 20)), generator.integers(0, 5, n)
         network.loss_and_gradient(images, labels)
+        before = network.gradient.copy()
         optimizer.step(network.parameters, network.gradient)
-        torch_optimizer.zero_grad()
+        np.testing.assert_array_equal(network.gradient, before)
+        for p in parameters:
+            p.grad = None
         objective(parameters, images, labels, l1=l1, l2=l2).backward()
-        torch_optimizer.step()
+        for torch_optimizer in torch_optimizers:
+            torch_optimizer.step()
         expected = flat(parameters)
         assert np.linalg.norm(network.parameters - expected) <= 1e-10 * np.linalg.norm(expected), step
     # They went somewhere: had neither moved, they would agree too.
     assert np.linalg.norm(network.parameters - start) > 0.1 * np.linalg.norm(start)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_defaults_are_pytorchs(name):
+    """Made with nothing, an optimiser takes the steps of torch's made with nothing (momentum and Nesterov: 0.9)."""
+    made, _, _ = OPTIMIZERS[name]
+    of_torch = {
+        "sgd": torch.optim.SGD,
+        "momentum": lambda p: torch.optim.SGD(p, momentum=0.9),
+        "nesterov": lambda p: torch.optim.SGD(p, momentum=0.9, nesterov=True),
+        "rmsprop": torch.optim.RMSprop,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }[name]
+    generator = np.random.default_rng(0)
+    ours, theirs = np.full(7, 0.5), torch.full((7,), 0.5, dtype=torch.float64, requires_grad=True)
+    optimizer, reference = made(), of_torch([theirs])
+    for _ in range(5):
+        gradient = generator.normal(size=7)
+        optimizer.step(ours, gradient)
+        theirs.grad = torch.from_numpy(gradient.copy())
+        reference.step()
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-13)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    batch=st.integers(2, 20),
+    hidden=st.lists(st.integers(1, 30), min_size=1, max_size=3),
+    smoothing=st.sampled_from([0.0, 0.1]),
+)
+@settings(deadline=None, max_examples=30)
+def test_batch_norm_and_label_smoothing_equal_pytorchs(seed, batch, hidden, smoothing):
+    """Objective, every gradient, the running averages and the logits in use are those of torch's modules."""
+    generator = np.random.default_rng(seed)
+    network = Network((6, *hidden, 4), seed=seed, dtype="float64", batch_norm=True, label_smoothing=smoothing)
+    network.parameters[...] += generator.normal(0, 0.1, len(network.parameters))
+    modules, weights, biases, scales, shifts = [], [], [], [], []
+    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        linear = torch.nn.Linear(*W.shape, dtype=torch.float64)
+        linear.weight.data, linear.bias.data = torch.from_numpy(W.T.copy()), torch.from_numpy(b.copy())
+        modules.append(linear)
+        weights.append(linear.weight)
+        biases.append(linear.bias)
+        if i < len(hidden):
+            norm = torch.nn.BatchNorm1d(len(b), dtype=torch.float64)
+            norm.weight.data = torch.from_numpy(network.norms[i].gamma.copy())
+            norm.bias.data = torch.from_numpy(network.norms[i].beta.copy())
+            modules += [norm, torch.nn.ReLU()]
+            scales.append(norm.weight)
+            shifts.append(norm.bias)
+    reference = torch.nn.Sequential(*modules)
+    images, labels = generator.normal(size=(batch, 6)), generator.integers(0, 4, batch)
+    x, y = torch.from_numpy(images), torch.from_numpy(labels)
+    expected = torch.nn.functional.cross_entropy(reference(x), y, label_smoothing=smoothing)
+    expected.backward()
+    assert network.loss_and_gradient(images, labels) == pytest.approx(expected.item(), rel=1e-11)
+    parts = [w.grad.T for w in weights] + [p.grad for p in (*biases, *scales, *shifts)]
+    gradient = np.concatenate([part.numpy().reshape(-1) for part in parts])
+    # A unit that hardly varies within the batch is divided by next to nothing, and its rounding is multiplied.
+    np.testing.assert_allclose(network.gradient, gradient, rtol=0, atol=1e-9 * np.abs(gradient).max() + 1e-13)
+    for norm, of_torch in zip(network.norms, (m for m in modules if isinstance(m, torch.nn.BatchNorm1d)), strict=True):
+        np.testing.assert_allclose(norm.mean, of_torch.running_mean.numpy(), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(norm.variance, of_torch.running_var.numpy(), rtol=1e-12)
+    reference.eval()
+    np.testing.assert_allclose(network.logits(images), reference(x).detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 50), maximum=st.floats(0.01, 20))
+@settings(deadline=None)
+def test_clipping_is_pytorchs(seed, size, maximum):
+    """A longer gradient is shortened to the maximum, a shorter one stays to the bit."""
+    gradient = np.random.default_rng(seed).normal(size=size)
+    tensor = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+    tensor.grad = torch.from_numpy(gradient.copy())
+    torch.nn.utils.clip_grad_norm_([tensor], maximum)
+    before = gradient.copy()
+    clip_norm(gradient, maximum)
+    np.testing.assert_allclose(gradient, tensor.grad.numpy(), rtol=1e-6)
+    assert np.linalg.norm(gradient) <= maximum * (1 + 1e-12)
+    if np.linalg.norm(before) <= maximum:
+        np.testing.assert_array_equal(gradient, before)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fashion_compare.scratch import Network
 from fashion_compare.scratch.gradcheck import numerical_gradient, relative_error
-from fashion_compare.scratch.layers import Dense, Dropout, ReLU, Tanh
+from fashion_compare.scratch.layers import BatchNorm, Dense, Dropout, ReLU, Sigmoid, Tanh
 from fashion_compare.scratch.losses import add_penalty_gradient, penalty, softmax_cross_entropy
 
 TOLERANCE = 1e-7
@@ -76,11 +76,11 @@ def test_dense(seed, batch, inputs, outputs):
     assert relative_error(gradient, expected) <= TOLERANCE
 
 
-@pytest.mark.parametrize("activation", [ReLU, Tanh])
+@pytest.mark.parametrize("activation", [ReLU, Tanh, Sigmoid])
 @given(seed=SEEDS, batch=BATCHES, width=WIDTHS)
 @quickly
 def test_activations(activation, seed, batch, width):
-    """∂x of ReLU and tanh, both from the output alone."""
+    """∂x of ReLU, tanh and the sigmoid, each from the output alone."""
     generator = np.random.default_rng(seed)
     layer = activation()
     x, dy = away_from_zero(generator, (batch, width)), away_from_zero(generator, (batch, width))
@@ -88,6 +88,32 @@ def test_activations(activation, seed, batch, width):
     dx = layer.backward(dy.copy())
     expected = numerical_input_gradient(lambda x: layer.forward(x, training=True), x, dy, step=1e-5)
     assert relative_error(dx, expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("training", [True, False])
+@given(seed=SEEDS, batch=BATCHES, width=WIDTHS)
+@quickly
+def test_batch_norm(training, seed, batch, width):
+    """∂x, ∂γ and ∂β, through the batch's own mean and variance and, in use or for a batch of one, without them."""
+    generator = np.random.default_rng(seed)
+    parameters, gradient = away_from_zero(generator, 2 * width), np.full(2 * width, np.nan)
+    layer = BatchNorm(parameters[:width], parameters[width:], gradient[:width], gradient[width:])
+    running = generator.normal(size=width), generator.uniform(0.5, 2, width)
+    x, dy = generator.normal(size=(batch, width)), away_from_zero(generator, (batch, width))
+    # Two rows that nearly agree in a unit divide by next to nothing: the derivative is there, its difference is noise.
+    assume(batch == 1 or not training or x.std(axis=0).min() > 0.1)
+
+    def forward(x):
+        layer.mean[...], layer.variance[...] = running
+        return layer.forward(x.copy(), training=training)
+
+    forward(x)
+    dx = layer.backward(dy.copy())
+    # x̂ sums to 0 and x̂² to n in each unit, so for two rows ∂x vanishes but for ε: compare sizes beside ∂y's, too.
+    numerical = numerical_input_gradient(forward, x, dy, step=1e-4)
+    assert np.linalg.norm(dx - numerical) <= TOLERANCE * (np.linalg.norm(dx) + np.linalg.norm(numerical) + 1)
+    expected = numerical_gradient(lambda: float((dy * forward(x)).sum()), parameters, step=1e-3)
+    assert relative_error(gradient, expected) <= TOLERANCE
 
 
 @given(seed=SEEDS, batch=BATCHES, width=WIDTHS, rate=st.floats(0.05, 0.9))
@@ -109,20 +135,23 @@ def test_dropout_with_a_fixed_mask(seed, batch, width, rate):
     assert relative_error(dx, numerical_input_gradient(forward, x, dy)) <= TOLERANCE
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])
 @given(seed=SEEDS, batch=BATCHES, classes=st.integers(2, 10))
 @quickly
-def test_softmax_cross_entropy(seed, batch, classes):
-    """∂logits of the mean cross-entropy, also when the gradient takes the logits' place."""
+def test_softmax_cross_entropy(smoothing, seed, batch, classes):
+    """∂logits of the mean cross-entropy, smoothed or not, also when the gradient takes the logits' place."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(size=(batch, classes))
     labels = generator.integers(0, classes, batch)
     gradient = np.empty_like(logits)
-    loss = softmax_cross_entropy(logits, labels, gradient)
+    loss = softmax_cross_entropy(logits, labels, gradient, smoothing=smoothing)
     unused = np.empty_like(logits)
-    expected = numerical_gradient(lambda: softmax_cross_entropy(logits, labels, unused), logits.reshape(-1), step=1e-5)
+    expected = numerical_gradient(
+        lambda: softmax_cross_entropy(logits, labels, unused, smoothing=smoothing), logits.reshape(-1), step=1e-5
+    )
     assert relative_error(gradient.reshape(-1), expected) <= TOLERANCE
     in_place = logits.copy()
-    assert softmax_cross_entropy(in_place, labels, in_place) == loss
+    assert softmax_cross_entropy(in_place, labels, in_place, smoothing=smoothing) == loss
     np.testing.assert_array_equal(in_place, gradient)
 
 
@@ -148,7 +177,7 @@ def pre_activations(network, x, activation):
     return found
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 @given(
     seed=SEEDS,
     batch=BATCHES,
@@ -181,6 +210,50 @@ def test_whole_networks(activation, seed, batch, sizes, initialization, l1, l2):
     analytical = network.gradient.copy()
     assume(np.linalg.norm(analytical) > 0.05)
     expected = numerical_gradient(lambda: network.loss_and_gradient(images, labels), network.parameters, step=1e-5)
+    assert relative_error(analytical, expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+@given(
+    seed=SEEDS,
+    batch=BATCHES,
+    hidden=st.lists(WIDTHS, min_size=1, max_size=2),
+    smoothing=st.sampled_from([0.0, 0.1]),
+    l2=st.sampled_from([0.0, 0.02]),
+)
+@quickly
+def test_whole_networks_with_batch_norm_and_smoothing(activation, seed, batch, hidden, smoothing, l2):
+    """The gradient of the whole objective with batch normalisation before smooth activations, a batch of one too."""
+    generator = np.random.default_rng(seed)
+    network = Network(
+        (4, *hidden, 3),
+        seed=seed,
+        dtype="float64",
+        activation=activation,
+        batch_norm=True,
+        label_smoothing=smoothing,
+        l2=l2,
+    )
+    images, labels = generator.normal(size=(batch, 4)), generator.integers(0, 3, batch)
+    # Rows that nearly agree in a unit divide by next to nothing: the derivative is there, its difference is noise.
+    deviations = []
+    for norm in network.norms:
+        original = norm.forward
+        norm.forward = lambda x, training, f=original: (
+            deviations.append(x.std(axis=0).min()),
+            f(x, training=training),
+        )[1]
+    running = [(norm.mean.copy(), norm.variance.copy()) for norm in network.norms]
+
+    def objective():
+        for norm, (mean, variance) in zip(network.norms, running, strict=True):
+            norm.mean[...], norm.variance[...] = mean, variance
+        return network.loss_and_gradient(images, labels)
+
+    objective()
+    assume(batch == 1 or min(deviations) > 0.1)
+    analytical = network.gradient.copy()
+    expected = numerical_gradient(objective, network.parameters, step=1e-5)
     assert relative_error(analytical, expected) <= TOLERANCE
 
 

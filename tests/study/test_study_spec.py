@@ -12,7 +12,7 @@ from fashion_compare.errors import UsageError
 from fashion_compare.study import spec
 from fashion_compare.study.spec import load_study, parse_study, to_yaml
 
-VALID_FIELDS = "activation, batch_size, dropout, epochs"
+VALID_FIELDS = "activation, batch_size, dropout, ema_decay, epochs"
 
 
 def study(ffnn: str = "{}", rest: str = "") -> str:
@@ -97,10 +97,20 @@ def test_seeds_are_a_count_or_a_list() -> None:
         (study("baseline: {epochs: true}"), ["baseline.epochs: got true"]),
         (study("baseline: {learning_rate: true}"), ["learning_rate: got true"]),
         (study("variations: {v: {dropout: false}}"), ["variations.v.dropout: got false"]),
-        (study("baseline: {optimizer: rmsprop}"), ["optimizer: got 'rmsprop'", "'adam'"]),
+        (study("baseline: {optimizer: lion}"), ["optimizer: got 'lion'", "'adam'"]),
         (study("baseline: {hidden_sizes: 256}"), ["hidden_sizes: got 256"]),
         (study("baseline: {hidden_sizes: [256, many]}"), ["hidden_sizes.1: got 'many'"]),
+        # Settings that make no sense together.
+        (
+            study("baseline: {weight_decay: 0.1}"),
+            ["models.ffnn.baseline: weight_decay has no effect", "'adam'", "adamw"],
+        ),
+        (study("variations: {v: {weight_decay: 0.1}}"), ["variations.v: weight_decay has no effect", "adamw"]),
         # Values out of range.
+        (study("baseline: {patience: 0}"), ["patience: got 0", "greater than or equal to 1"]),
+        (study("baseline: {schedule: linear}"), ["schedule: got 'linear'", "'one_cycle'"]),
+        (study("baseline: {ema_decay: 1}"), ["ema_decay: got 1", "less than 1"]),
+        (study("baseline: {gradient_clip_norm: 0}"), ["gradient_clip_norm: got 0", "greater than 0"]),
         (study("baseline: {learning_rate: 0}"), ["learning_rate: got 0", "greater than 0"]),
         (study("baseline: {learning_rate: -1}"), ["learning_rate: got -1"]),
         (study("baseline: {learning_rate: .nan}"), ["learning_rate: got nan", "finite"]),

@@ -1,5 +1,6 @@
 """A torch architecture behind the classifier interface. The only module that imports torch for training."""
 
+import itertools
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from fashion_compare.classifier.interface import (
     LayerComplexity,
     Logits,
     NonFiniteLossError,
+    averaging_share,
 )
 from fashion_compare.cnn.lenet import LeNet5
 
@@ -29,38 +31,85 @@ class CnnClassifier:
         torch.manual_seed(seed)
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
-        self.module: nn.Module = LeNet5(dropout=configuration.dropout)
-        # One flat vector, every weight first, then every bias, as in the network from scratch: an optimiser that
-        # walks through ten small tensors spends its time between them, and the penalised part is one slice.
-        weights = [p for name, p in self.module.named_parameters() if name.endswith("weight")]
-        self._parameters = weights + [p for name, p in self.module.named_parameters() if name.endswith("bias")]
+        self.module: nn.Module = LeNet5(
+            dropout=configuration.dropout, batch_norm=configuration.normalization == "batch"
+        )
+        # One flat vector, weights first, then biases, scales and shifts, as in the network from scratch: an optimiser
+        # that walks through ten small tensors spends its time between them, and the penalised part is one slice.
+        weights = [p for p in self.module.parameters() if p.ndim > 1]
+        self._parameters = weights + [p for p in self.module.parameters() if p.ndim == 1]
         self._flat = nn.utils.parameters_to_vector(self._parameters).detach()
         nn.utils.vector_to_parameters(self._flat, self._parameters)
         self._weight_part = self._flat[: sum(w.numel() for w in weights)]
         self._optimizer = _optimizer(configuration, self._flat)
+        # Of predicting and training weights the module holds one, this the other; without averaging they are one.
+        self._other = self._flat.clone() if configuration.ema_decay else self._flat
+        self._steps = 0
 
     def prepare(self, images: Images) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
         prepared = torch.from_numpy(images.astype(np.float32)).unsqueeze_(1)
         return prepared.sub_(float(self._mean)).div_(float(self._deviation))
 
-    def train_epoch(self, prepared: Tensor, labels: Labels, order: NDArray[np.int64]) -> float:
+    def train_epoch(
+        self,
+        prepared: Tensor,
+        labels: Labels,
+        order: NDArray[np.int64],
+        learning_rates: NDArray[np.float64] | None = None,
+    ) -> float:
         """Take one step per batch of `order`; return the mean objective by example."""
-        self.module.train()
-        targets, indices = torch.from_numpy(labels), torch.from_numpy(order)
+        configuration = self._configuration
+        targets, batches = torch.from_numpy(labels), _split(torch.from_numpy(order), configuration.batch_size)
+        rates = itertools.repeat(configuration.learning_rate) if learning_rates is None else learning_rates
         total = 0.0
-        for step, chosen in enumerate(_split(indices, self._configuration.batch_size), start=1):
-            images = _for_convolutions(prepared.index_select(0, chosen))
-            loss = nn.functional.cross_entropy(self.module(images), targets[chosen])
+        self._exchange()
+        for step, (chosen, rate) in enumerate(zip(batches, rates, strict=False), start=1):
+            self._set_mode(len(chosen))
+            scores = self.module(_for_convolutions(prepared.index_select(0, chosen)))
+            loss = nn.functional.cross_entropy(scores, targets[chosen], label_smoothing=configuration.label_smoothing)
             objective = float(loss.detach()) + self.penalty()
             if not math.isfinite(objective):
                 raise NonFiniteLossError(step)
             gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
             self._add_penalty_gradient(gradient[: len(self._weight_part)])
             self._flat.grad = gradient
-            self._optimizer.step()
+            self._step(float(rate))
+            self._average()
             total += objective * len(chosen)
+        self._exchange()
         return total / len(order)
+
+    def _set_mode(self, images: int) -> None:
+        """Train; a batch of one has no variance, so batch normalisation then uses its running averages, as in use."""
+        self.module.train()
+        if images == 1:
+            for layer in self.module.children():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+
+    def _step(self, rate: float) -> None:
+        """Clip the gradient, decay the weights and let the optimiser take its step."""
+        if self._configuration.gradient_clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._flat, self._configuration.gradient_clip_norm)
+        if self._configuration.weight_decay:
+            self._weight_part.mul_(1 - rate * self._configuration.weight_decay)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+
+    def _exchange(self) -> None:
+        """Put the training weights into the module and the average aside, or back."""
+        if self._configuration.ema_decay:
+            aside = self._other.clone()
+            self._other.copy_(self._flat)
+            self._flat.copy_(aside)
+
+    def _average(self) -> None:
+        """Move the average towards the weights that the last step led to."""
+        if self._configuration.ema_decay:
+            self._steps += 1
+            self._other.lerp_(self._flat, averaging_share(self._configuration.ema_decay, self._steps))
 
     def logits(self, prepared: Tensor) -> Logits:
         """Return (n, 10) scores in evaluation mode."""
@@ -100,8 +149,10 @@ class CnnClassifier:
         self.module.load_state_dict({name: torch.from_numpy(weights[name]) for name in self.module.state_dict()})
 
     def state(self) -> Arrays:
-        """Return the optimiser's moments and torch's generator."""
+        """Return the optimiser's moments, torch's generator and, with averaging, the training weights."""
         named: Arrays = {"generator": torch.get_rng_state().numpy().copy()}
+        if self._configuration.ema_decay:
+            named |= {"training": self._other.numpy().copy(), "steps": np.array([self._steps])}
         for name, value in self._optimizer.state_dict()["state"].get(0, {}).items():
             if value is not None:
                 named[f"optimizer.{name}"] = value.numpy().copy()
@@ -114,6 +165,9 @@ class CnnClassifier:
         moments = {k.removeprefix(prefix): torch.tensor(v) for k, v in state.items() if k.startswith(prefix)}
         if moments:
             self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": {0: moments}})
+        if self._configuration.ema_decay:
+            self._other.copy_(torch.from_numpy(state["training"]))
+            self._steps = int(state["steps"][0])
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers that compute or reshape, from the shapes that one image takes through them."""
@@ -134,9 +188,10 @@ def _for_convolutions(images: Tensor) -> Tensor:
     """Return the images in oneDNN's own layout where there is one: a fifth less time a step than any of torch's.
 
     Convolutions and pooling hand that layout on to each other; the module turns it back before its dense layers.
+    A single image stays as it is: oneDNN has no derivative of batch normalisation by running averages.
     """
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return images.to_mkldnn() if available else images
+    return images.to_mkldnn() if available and len(images) > 1 else images
 
 
 def _split(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
@@ -156,16 +211,21 @@ def _cost(layer: nn.Module, output: Tensor) -> tuple[str, int]:
             return f"dense {layer.in_features} → {layer.out_features}", layer.weight.numel()
         case nn.MaxPool2d():
             return f"max-pooling {layer.kernel_size}×{layer.kernel_size}", 0
+        case nn.BatchNorm2d() | nn.BatchNorm1d():
+            return "batch normalisation", 0
         case _:
             return "", 0
 
 
 def _optimizer(configuration: CnnConfiguration, parameters: Tensor) -> torch.optim.Optimizer:
-    learning_rate = configuration.learning_rate
+    rate, momentum = configuration.learning_rate, configuration.momentum
     match configuration.optimizer:
         case "sgd":
-            return torch.optim.SGD([parameters], lr=learning_rate)
-        case "momentum":
-            return torch.optim.SGD([parameters], lr=learning_rate, momentum=configuration.momentum)
-        case "adam":
-            return torch.optim.Adam([parameters], lr=learning_rate, fused=True)
+            return torch.optim.SGD([parameters], lr=rate)
+        case "momentum" | "nesterov" as name:
+            return torch.optim.SGD([parameters], lr=rate, momentum=momentum, nesterov=name == "nesterov")
+        case "rmsprop":
+            return torch.optim.RMSprop([parameters], lr=rate)
+        case "adam" | "adamw":
+            # AdamW is Adam after a decay of the weights alone, which `_step` does.
+            return torch.optim.Adam([parameters], lr=rate, fused=True)

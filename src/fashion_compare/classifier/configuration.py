@@ -1,8 +1,8 @@
 """What can be set about a model and its training: validated once, here, for study files and commands alike."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Configuration(BaseModel):
@@ -13,13 +13,40 @@ class _Configuration(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, le=100, description="step size of the optimiser")] = 1e-3
     batch_size: Annotated[int, Field(ge=1, le=60_000, description="images per step")] = 128
     epochs: Annotated[int, Field(ge=0, le=10_000, description="passes over the training images")] = 10
-    optimizer: Annotated[Literal["sgd", "momentum", "adam"], Field(description="how a gradient becomes a step")] = (
-        "adam"
-    )
-    momentum: Annotated[float, Field(ge=0, lt=1, description="used by the optimizer 'momentum' alone")] = 0.9
+    schedule: Annotated[
+        Literal["constant", "step", "cosine", "one_cycle"],
+        Field(description="how the learning rate moves over the training, from and to what schedules.py says"),
+    ] = "constant"
+    optimizer: Annotated[
+        Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
+        Field(description="how a gradient becomes a step"),
+    ] = "adam"
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of the optimizers 'momentum' and 'nesterov'")] = 0.9
     l1: Annotated[float, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights")] = 0.0
     l2: Annotated[float, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights")] = 0.0
+    weight_decay: Annotated[
+        float, Field(ge=0, le=10, description="decoupled decay of the weights, of the optimizer 'adamw'")
+    ] = 0.0
+    gradient_clip_norm: Annotated[
+        float | None, Field(gt=0, description="longest gradient that a step is made of; null for any")
+    ] = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="share of certainty not asked for")] = 0.0
+    normalization: Annotated[Literal["none", "batch"], Field(description="of each hidden layer's sums")] = "none"
+    ema_decay: Annotated[
+        float, Field(ge=0, lt=1, description="predict with the weights' moving average over steps; 0 for the last ones")
+    ] = 0.0
+    patience: Annotated[
+        int | None, Field(ge=1, description="stop after so many epochs without a better one; null for never")
+    ] = None
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of hidden dense units dropped")] = 0.0
+
+    @model_validator(mode="after")
+    def _no_setting_without_effect(self) -> Self:
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(
+                f"weight_decay has no effect with optimizer '{self.optimizer}'; expected 'adamw', or l2 instead"
+            )
+        return self
 
 
 class FfnnConfiguration(_Configuration):
@@ -31,7 +58,7 @@ class FfnnConfiguration(_Configuration):
         tuple[Annotated[int, Field(ge=1, le=16_384)], ...],
         Field(max_length=32, description="units of each hidden layer"),
     ] = (256, 128)
-    activation: Annotated[Literal["relu", "tanh"], Field(description="of the hidden layers")] = "relu"
+    activation: Annotated[Literal["relu", "tanh", "sigmoid"], Field(description="of the hidden layers")] = "relu"
     initialization: Annotated[Literal["he", "glorot"], Field(description="of the weights")] = "he"
 
 

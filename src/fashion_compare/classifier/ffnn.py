@@ -15,9 +15,10 @@ from fashion_compare.classifier.interface import (
     LayerComplexity,
     Logits,
     NonFiniteLossError,
+    averaging_share,
 )
 from fashion_compare.scratch import Network
-from fashion_compare.scratch.optimizers import SGD, Adam, Momentum, Optimizer
+from fashion_compare.scratch.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSProp, clip_norm
 
 PIXELS, CLASSES = 28 * 28, 10
 _EVALUATION_BATCH = 500
@@ -34,11 +35,16 @@ class FfnnClassifier:
             seed=seed,
             activation=configuration.activation,
             initialization=configuration.initialization,
+            batch_norm=configuration.normalization == "batch",
             dropout=configuration.dropout,
+            label_smoothing=configuration.label_smoothing,
             l1=configuration.l1,
             l2=configuration.l2,
         )
-        self._optimizer = _optimizer(configuration)
+        self._optimizer = _optimizer(configuration, weights=slice(self.network.weight_count))
+        # Of predicting and training weights the network holds one, this the other; without averaging they are one.
+        self._other = self.network.parameters.copy() if configuration.ema_decay else self.network.parameters
+        self._steps = 0
 
     def prepare(self, images: Images) -> NDArray[np.float32]:
         """Return (n, 784) float32 with the training set's mean 0 and deviation 1."""
@@ -47,23 +53,50 @@ class FfnnClassifier:
         prepared /= self._deviation
         return prepared
 
-    def train_epoch(self, prepared: NDArray[np.float32], labels: Labels, order: NDArray[np.int64]) -> float:
+    def train_epoch(
+        self,
+        prepared: NDArray[np.float32],
+        labels: Labels,
+        order: NDArray[np.int64],
+        learning_rates: NDArray[np.float64] | None = None,
+    ) -> float:
         """Take one step per batch of `order`; return the mean objective by example."""
+        network, size, clip = self.network, self._configuration.batch_size, self._configuration.gradient_clip_norm
+        starts = range(0, len(order), size)
+        rates = itertools.repeat(self._configuration.learning_rate) if learning_rates is None else learning_rates
         total = 0.0
-        size = self._configuration.batch_size
         batch = np.empty((size, PIXELS), np.float32)
+        self._exchange()
         # A diverging run overflows before its loss is caught below: one clear error, not ten warnings.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for step, start in enumerate(range(0, len(order), size), start=1):
+            for step, (start, rate) in enumerate(zip(starts, rates, strict=False), start=1):
                 chosen = order[start : start + size]
                 # mode="clip" is the fast path: it skips a buffered copy, and the order is in range by construction.
                 images = np.take(prepared, chosen, axis=0, out=batch[: len(chosen)], mode="clip")
-                loss = self.network.loss_and_gradient(images, labels[chosen])
+                loss = network.loss_and_gradient(images, labels[chosen])
                 if not math.isfinite(loss):
                     raise NonFiniteLossError(step)
-                self._optimizer.step(self.network.parameters, self.network.gradient)
+                if clip is not None:
+                    clip_norm(network.gradient, clip)
+                self._optimizer.learning_rate = float(rate)
+                self._optimizer.step(network.parameters, network.gradient)
+                self._average()
                 total += loss * len(chosen)
+        self._exchange()
         return total / len(order)
+
+    def _exchange(self) -> None:
+        """Put the training weights into the network and the average aside, or back."""
+        if self._configuration.ema_decay:
+            aside = self._other.copy()
+            self._other[...], self.network.parameters[...] = self.network.parameters, aside
+
+    def _average(self) -> None:
+        """Move the average towards the weights that the last step led to."""
+        if self._configuration.ema_decay:
+            self._steps += 1
+            share = averaging_share(self._configuration.ema_decay, self._steps)
+            self._other += share * (self.network.parameters - self._other)
 
     def logits(self, prepared: NDArray[np.float32]) -> Logits:
         """Return (n, 10) scores, computed in slices that stay in the processor's cache."""
@@ -80,49 +113,67 @@ class FfnnClassifier:
             return self.network.penalty()
 
     def weights(self) -> Arrays:
-        """Return the weight matrices and biases layer by layer, and the normalisation."""
-        named: Arrays = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._deviation])}
-        for i, (W, b) in enumerate(zip(self.network.weights, self.network.biases, strict=True), start=1):
-            named[f"dense{i}.weight"], named[f"dense{i}.bias"] = W.copy(), b.copy()
-        return named
+        """Return what predicts, layer by layer, and the normalisation of the images."""
+        normalisation = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._deviation])}
+        return normalisation | {name: value.copy() for name, value in self._named().items()}
 
     def load_weights(self, weights: Arrays) -> None:
         """Take over what `weights` returned."""
         self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
+        for name, value in self._named().items():
+            value[...] = weights[name]
+
+    def _named(self) -> Arrays:
+        """Return the network's own vectors and matrices by their names in files."""
+        named: Arrays = {}
         for i, (W, b) in enumerate(zip(self.network.weights, self.network.biases, strict=True), start=1):
-            W[...], b[...] = weights[f"dense{i}.weight"], weights[f"dense{i}.bias"]
+            named[f"dense{i}.weight"], named[f"dense{i}.bias"] = W, b
+        for i, norm in enumerate(self.network.norms, start=1):
+            named[f"norm{i}.weight"], named[f"norm{i}.bias"] = norm.gamma, norm.beta
+            named[f"norm{i}.running_mean"], named[f"norm{i}.running_var"] = norm.mean, norm.variance
+        return named
 
     def state(self) -> Arrays:
-        """Return the optimiser's moments and the dropout generator."""
+        """Return the optimiser's moments, the dropout generator and, with averaging, the training weights."""
         generator = json.dumps(self.network.generator.bit_generator.state).encode()
         moments = {f"optimizer.{name}": value.copy() for name, value in self._optimizer.state.items()}
-        return {"generator": np.frombuffer(generator, np.uint8), **moments}
+        state = {"generator": np.frombuffer(generator, np.uint8), **moments}
+        if self._configuration.ema_decay:
+            state |= {"training": self._other.copy(), "steps": np.array([self._steps])}
+        return state
 
     def load_state(self, state: Arrays) -> None:
         """Take over what `state` returned."""
         self.network.generator.bit_generator.state = json.loads(state["generator"].tobytes())
         prefix = "optimizer."
         self._optimizer.state = {k.removeprefix(prefix): v.copy() for k, v in state.items() if k.startswith(prefix)}
+        if self._configuration.ema_decay:
+            self._other[...], self._steps = state["training"], int(state["steps"][0])
 
     def complexity(self) -> list[LayerComplexity]:
-        """Return the dense layers: W (fan_in, fan_out) costs fan_in·fan_out multiply-accumulates."""
-        return [
-            LayerComplexity(
-                f"dense{i}",
-                f"dense {fan_in} → {fan_out}",
-                (fan_out,),
-                (fan_in + 1) * fan_out,
-                fan_in * fan_out,
-            )
-            for i, (fan_in, fan_out) in enumerate(itertools.pairwise(self.network.layer_sizes), start=1)
-        ]
+        """Return the layers with parameters: a dense one costs fan_in·fan_out multiply-accumulates."""
+        layers = []
+        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(self.network.layer_sizes), start=1):
+            kind, parameters, products = f"dense {fan_in} → {fan_out}", (fan_in + 1) * fan_out, fan_in * fan_out
+            layers.append(LayerComplexity(f"dense{i}", kind, (fan_out,), parameters, products))
+            if i <= len(self.network.norms):
+                layers.append(LayerComplexity(f"norm{i}", "batch normalisation", (fan_out,), 2 * fan_out, 0))
+        return layers
 
 
-def _optimizer(configuration: FfnnConfiguration) -> Optimizer:
+def _optimizer(configuration: FfnnConfiguration, weights: slice) -> Optimizer:
+    """Make the optimiser; weight decay is for the weights alone."""
+    rate, momentum = configuration.learning_rate, configuration.momentum
     match configuration.optimizer:
         case "sgd":
-            return SGD(learning_rate=configuration.learning_rate)
+            return SGD(learning_rate=rate)
         case "momentum":
-            return Momentum(learning_rate=configuration.learning_rate, momentum=configuration.momentum)
+            return Momentum(learning_rate=rate, momentum=momentum)
+        case "nesterov":
+            return Nesterov(learning_rate=rate, momentum=momentum)
+        case "rmsprop":
+            return RMSProp(learning_rate=rate)
         case "adam":
-            return Adam(learning_rate=configuration.learning_rate)
+            return Adam(learning_rate=rate)
+        case "adamw":
+            return AdamW(learning_rate=rate, weight_decay=configuration.weight_decay, mask=weights)

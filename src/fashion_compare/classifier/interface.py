@@ -20,6 +20,14 @@ class NonFiniteLossError(ArithmeticError):
         self.step = step
 
 
+def averaging_share(decay: float, step: int) -> float:
+    """Return how far a moving average of the weights goes towards the newest ones after a step, counted from 1.
+
+    It is their plain mean at first, so that the initial weights leave no trace, then forgets at the rate 1 - decay.
+    """
+    return max(1 - decay, 1 / step)
+
+
 @dataclass(frozen=True)
 class LayerComplexity:
     """What one layer costs for one image, forward."""
@@ -40,14 +48,24 @@ class Classifier(Protocol):
 
     `prepared` is whatever `prepare` made of the images: normalised once with the training set's mean and
     deviation, in the layout that the model computes with.
+
+    With averaging (`ema_decay`), logits, penalty and weights are those of the averaged weights.
     """
 
     def prepare(self, images: Images) -> Any:
         """Return the images normalised, in the model's own layout."""
         ...
 
-    def train_epoch(self, prepared: Any, labels: Labels, order: NDArray[np.int64]) -> float:
+    def train_epoch(
+        self,
+        prepared: Any,
+        labels: Labels,
+        order: NDArray[np.int64],
+        learning_rates: NDArray[np.float64] | None = None,
+    ) -> float:
         """Take one step per batch of `order` and return the mean objective (with penalties) by example.
+
+        `learning_rates` has a number for each step; without it all take the configuration's.
 
         Raises:
             NonFiniteLossError: within the step that met it.
@@ -71,7 +89,7 @@ class Classifier(Protocol):
         ...
 
     def state(self) -> Arrays:
-        """Return what a bit-exact resume needs besides the weights: optimiser moments, random generators."""
+        """Return what a bit-exact resume needs besides `weights`: moments, random generators, weights in training."""
         ...
 
     def load_state(self, state: Arrays) -> None:

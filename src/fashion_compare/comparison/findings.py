@@ -35,6 +35,8 @@ def parameter_name(name: str) -> str:
 
 def setting(value: Any) -> str:
     """Return a setting's value as people write it."""
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -125,8 +127,8 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
 
 
 def regularisation(model: str, name: str, held: Mapping[str, Any], base: Mapping[str, Any]) -> list[Finding]:
-    """Fires for a variation of L1, L2 or dropout that moved the gap between training and validation accuracy."""
-    if held["change"]["parameter"] not in ("l1", "l2", "dropout"):
+    """Fires for a variation that regularises and moved the gap between training and validation accuracy."""
+    if held["change"]["parameter"] not in ("l1", "l2", "weight_decay", "dropout", "label_smoothing"):
         return []
     before, after = base["fitting"]["gap"], held["fitting"]["gap"]
     if abs(after - before) < _GAP_CHANGE:

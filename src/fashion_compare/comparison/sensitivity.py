@@ -36,9 +36,9 @@ def sensitivity(
 
 
 def _order(value: Any) -> tuple[list[float], str]:
-    """Sort numbers, and layer sizes such as 256-128, by size, and names by name."""
-    parts = str(value).split("-") if isinstance(value, str) else [value]
-    numeric = not isinstance(value, str) or all(part.isdecimal() for part in parts)
+    """Sort numbers, and layer sizes such as 256-128, by size, names by name, and what is not set first."""
+    parts = value.split("-") if isinstance(value, str) else [value]
+    numeric = value is not None and (not isinstance(value, str) or all(part.isdecimal() for part in parts))
     return ([float(part) for part in parts] if numeric else []), str(value)
 
 

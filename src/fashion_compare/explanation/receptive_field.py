@@ -34,7 +34,7 @@ def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
                 start += step * (reach / 2 - padding)
                 size += step * reach
                 step *= stride
-            case nn.ReLU() | nn.Tanh() | nn.Dropout():
+            case nn.ReLU() | nn.Tanh() | nn.Dropout() | nn.BatchNorm2d() | nn.Identity():
                 pass
             case _:
                 raise ValueError(

@@ -6,29 +6,40 @@ from numpy.typing import NDArray
 from fashion_compare.scratch.layers import Array
 
 
-def softmax_cross_entropy(logits: Array, labels: NDArray[np.integer], gradient: Array) -> float:
+def softmax_cross_entropy(
+    logits: Array, labels: NDArray[np.integer], gradient: Array, *, smoothing: float = 0.0
+) -> float:
     """Return the mean of -log softmax(logits)[label], and fill `gradient` with its derivative.
 
     With p = softmax(z), the loss of one example is log Σ exp(z) - z[label], whose derivative is p - y, where
     y is 1 at the label and 0 elsewhere: softmax and logarithm cancel, which is why they belong together.
     The largest logit is subtracted first, so that exp never overflows.
 
+    Label smoothing asks for a share ε less than certainty: y is 1 - ε + ε/classes at the label and ε/classes
+    elsewhere, so the loss is log Σ exp(z) - (1 - ε) z[label] - ε mean(z), and its derivative still p - y.
+
     Args:
         logits: (n, classes), any real numbers.
         labels: (n,), integers in 0 … classes - 1.
         gradient: (n, classes), filled with (p - y)/n; may be `logits` itself.
+        smoothing: ε, 0 for none.
 
-    Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.108 and 4.109.
+    Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.108 and 4.109; smoothing: Szegedy et al.
+    (2016), section 7.
     """
-    n = len(logits)
+    n, classes = logits.shape
     rows = np.arange(n)
     shifted = np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
-    of_label = shifted[rows, labels]
+    wanted = shifted[rows, labels]
+    if smoothing:
+        wanted = (1 - smoothing) * wanted + smoothing * shifted.mean(axis=1)
     exponentials = np.exp(shifted, out=gradient)
     total = exponentials.sum(axis=1, keepdims=True)
-    loss = float(np.mean(np.log(total[:, 0]) - of_label))
+    loss = float(np.mean(np.log(total[:, 0]) - wanted))
     gradient /= total * n
-    gradient[rows, labels] -= 1 / n
+    gradient[rows, labels] -= (1 - smoothing) / n
+    if smoothing:
+        gradient -= smoothing / (classes * n)
     return loss
 
 

@@ -1,26 +1,28 @@
 """The network: layers in a row over one flat parameter vector, forward and backward."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fashion_compare.scratch.layers import ACTIVATIONS, Array, Dense, Dropout, Layer
+from fashion_compare.scratch.layers import ACTIVATIONS, Array, BatchNorm, Dense, Dropout, Layer
 from fashion_compare.scratch.losses import add_penalty_gradient, penalty, softmax_cross_entropy
 
 
 class Network:
-    """A fully connected classifier: Dense, activation, dropout, … , Dense, softmax cross-entropy.
+    """A fully connected classifier: Dense, batch norm, activation, dropout, … , Dense, softmax cross-entropy.
 
-    All parameters live in one flat vector, every weight matrix first, then every bias, so that an optimiser
-    is a few whole-vector operations and the penalised part (the weights) is one slice.
+    All parameters live in one flat vector, every weight matrix first, then the vectors (biases, scales, shifts), so
+    that an optimiser is a few whole-vector operations and the penalised part (the weights) is one slice.
 
     Attributes:
-        parameters: (p,) all weights and biases.
+        parameters: (p,) everything that is learned.
         gradient: (p,) the last `loss_and_gradient`'s derivative, in the same order.
         weights: views of `parameters`, one (fan_in, fan_out) matrix a layer.
         biases: views of `parameters`, one (fan_out,) vector a layer.
+        norms: the batch normalisations, one a hidden layer, with their scales, shifts and running averages.
         weight_count: the weights are `parameters[:weight_count]`.
         generator: draws the initial weights, then the dropout masks.
     """
@@ -33,26 +35,38 @@ class Network:
         dtype: DTypeLike = "float32",
         activation: str = "relu",
         initialization: str = "he",
+        batch_norm: bool = False,
         dropout: float = 0.0,
+        label_smoothing: float = 0.0,
         l1: float = 0.0,
         l2: float = 0.0,
     ) -> None:
         self.layer_sizes = tuple(layer_sizes)
-        self.l1, self.l2 = l1, l2
+        self.label_smoothing, self.l1, self.l2 = label_smoothing, l1, l2
         self.generator = np.random.default_rng(seed)
-        shapes = list(itertools.pairwise(self.layer_sizes))
-        self.weight_count = sum(fan_in * fan_out for fan_in, fan_out in shapes)
-        size = self.weight_count + sum(self.layer_sizes[1:])
-        self.parameters: Array = np.zeros(size, dtype)
-        self.gradient: Array = np.zeros(size, dtype)
-        self.weights, self.biases = _views(self.parameters, shapes)
+        matrices: list[tuple[int, ...]] = list(itertools.pairwise(self.layer_sizes))
+        biases: list[tuple[int, ...]] = [(fan_out,) for fan_out in self.layer_sizes[1:]]
+        scales = biases[:-1] if batch_norm else []
+        shapes = [*matrices, *biases, *scales, *scales]
+        self.weight_count = sum(map(math.prod, matrices))
+        self.parameters: Array = np.zeros(sum(map(math.prod, shapes)), dtype)
+        self.gradient: Array = np.zeros_like(self.parameters)
+        views, gradients = _views(self.parameters, shapes), _views(self.gradient, shapes)
+        depth, hidden = len(matrices), len(matrices) - 1
+        self.weights, self.biases = views[:depth], views[depth : 2 * depth]
         for W in self.weights:
             W[...] = initial_weights(W.shape[0], W.shape[1], initialization, self.generator)
+        self.norms: list[BatchNorm] = []
 
         self._layers: list[Layer] = []
-        for i, parts in enumerate(zip(self.weights, self.biases, *_views(self.gradient, shapes), strict=True)):
-            self._layers.append(Dense(*parts, first=i == 0))
-            if i < len(shapes) - 1:
+        for i in range(depth):
+            self._layers.append(Dense(views[i], views[depth + i], gradients[i], gradients[depth + i], first=i == 0))
+            if i < hidden:
+                if batch_norm:
+                    scale, shift = 2 * depth + i, 2 * depth + hidden + i
+                    views[scale][...] = 1
+                    self.norms.append(BatchNorm(views[scale], views[shift], gradients[scale], gradients[shift]))
+                    self._layers.append(self.norms[-1])
                 self._layers.append(ACTIVATIONS[activation]())
                 if dropout:
                     self._layers.append(Dropout(dropout, self.generator))
@@ -66,14 +80,15 @@ class Network:
     def loss_and_gradient(self, images: Array, labels: NDArray[np.integer]) -> float:
         """Return the objective on one training batch and fill `gradient` with its derivative.
 
-        The objective is the mean cross-entropy over the batch + l1·Σ|w| + l2·Σw² over the weights.
+        The objective is the mean cross-entropy over the batch (against smoothed labels, if asked for)
+        + l1·Σ|w| + l2·Σw² over the weights.
 
         Args:
             images: (n, inputs), of the network's dtype.
             labels: (n,), integers.
         """
         delta = self.logits(images, training=True)
-        loss = softmax_cross_entropy(delta, labels, gradient=delta)
+        loss = softmax_cross_entropy(delta, labels, gradient=delta, smoothing=self.label_smoothing)
         for layer in reversed(self._layers):
             delta = layer.backward(delta)
         add_penalty_gradient(self._weight_part, self.l1, self.l2, self.gradient[: self.weight_count])
@@ -102,9 +117,7 @@ def initial_weights(fan_in: int, fan_out: int, kind: str, generator: np.random.G
     raise ValueError(f"unknown initialization {kind!r}; 'he' or 'glorot'")
 
 
-def _views(vector: Array, shapes: list[tuple[int, int]]) -> tuple[list[Array], list[Array]]:
-    """Cut a flat vector into weight matrices, then biases, without copying."""
-    sizes = [fan_in * fan_out for fan_in, fan_out in shapes] + [fan_out for _, fan_out in shapes]
-    parts = np.split(vector, np.cumsum(sizes)[:-1])
-    weights = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
-    return weights, parts[len(shapes) :]
+def _views(vector: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Cut a flat vector into arrays of the given shapes, without copying."""
+    parts = np.split(vector, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -188,7 +188,7 @@ def _variation(
     configured = configuration(model, {**base_settings, **change, **moved}, where)
     if getattr(configured, field) == getattr(base, field):
         raise UsageError(f"{where}: {field} is the same as in the baseline; expected another value")
-    if "momentum" in change | moved and configured.optimizer != "momentum":
+    if "momentum" in change | moved and configured.optimizer not in {"momentum", "nesterov"}:
         raise UsageError(f"{where}: momentum has no effect with optimizer '{configured.optimizer}'")
     return configured, field
 
@@ -242,7 +242,8 @@ def _one_line(error: ValidationError, where: str) -> str:
     value = repr(first["input"])
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     message = first["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
-    return f"{where}: {place}: got {shown}, {message}"
+    # What is wrong with settings together has no place of its own.
+    return f"{where}: {place}: got {shown}, {message}" if place else f"{where}: {message}"
 
 
 def _shipped() -> Any:

@@ -61,7 +61,7 @@ def result_entry(run: Run) -> dict[str, Any]:
         "model": run.model,
         "configuration": run.name,
         "seed": run.seed,
-        "epochs": run.configuration.epochs,
+        "epochs": len(history) - 1,
         "best_epoch": best,
         "seconds": sum(seconds),
         "seconds_per_epoch": statistics.median(seconds) if seconds else None,
