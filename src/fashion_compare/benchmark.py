@@ -1,11 +1,13 @@
-"""How fast the network from scratch trains, beside what people would use instead: same network, batches and threads.
+"""How fast the network from scratch trains, beside what people would use instead: same network, batches, threads.
 
-Every contestant trains 784-256-128-10 with Adam for an epoch over the same images in float32. Rounds are interleaved
-(each contestant once a round), so that a busy machine slows all of them alike; ratios are taken within a round.
+Every contestant trains 784-256-128-10 with Adam in float32 over the same images. Rounds are interleaved, each
+contestant once a round, so that a busy machine slows all of them alike, and ratios are taken within a round.
 """
 
+import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,18 @@ import torch
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_info, threadpool_limits
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import FfnnConfiguration
-from fashion_compare.classifier.ffnn import PIXELS
 from fashion_compare.classifier.interface import Images, Labels
 
-HIDDEN = (256, 128)
+SIZES = (28 * 28, 256, 128, 10)
 LEARNING_RATE = 1e-3
 OURS = "from scratch"
-# Multiply-accumulates of a training step for one image: forward, ∂W, and ∂x for all layers but the first.
-_MULTIPLY_ACCUMULATES = 3 * (784 * 256 + 256 * 128 + 128 * 10) - 784 * 256
 
-Epoch = Callable[[NDArray[np.int64]], None]
+Epoch = Callable[[NDArray[np.int64]], object]
 
 
 def compare_training(
@@ -35,150 +34,131 @@ def compare_training(
     labels: Labels,
     *,
     batch_sizes: tuple[int, ...] = (128, 256),
-    repeats: int = 7,
+    rounds: int = 9,
     threads: int = 1,
     on_round: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Time an epoch of each contestant, and the machine's own matrix product, side by side.
+    """Time an epoch of each contestant and the machine's own matrix product, side by side.
 
     Args:
         images: (n, 28, 28) uint8.
         labels: (n,).
         batch_sizes: measured one after the other.
-        repeats: rounds; each contestant also runs one epoch before them that does not count.
+        rounds: that count; one more before them warms up.
         threads: of every contestant alike.
         on_round: told what is going on.
 
     Returns:
-        JSON-ready: for each batch size and contestant the seconds of each round with median and quartiles, how many
-        times as long as ours it takes, and the share of the sgemm rate (arithmetic done ÷ what
-        256×784×256 products reach in the same round).
+        JSON-ready. For each batch size the machine's sgemm rate, and for each contestant `seconds` an epoch, how
+        many `times_ours` that is, and `share_of_sgemm`: the arithmetic that training needs, done at that rate, would
+        take this share of the time. Each with median, quartiles and the values of all rounds.
     """
-    results = []
-    for batch_size in batch_sizes:
-        contestants = _contestants(images, labels, batch_size)
-        seconds: dict[str, list[float]] = {name: [] for name in contestants}
-        rates: list[float] = []
-        for i in range(repeats + 1):
-            order = np.random.default_rng([0, i]).permutation(len(labels))
-            on_round(f"batch {batch_size}: " + (f"round {i} of {repeats}" if i else "warming up"))
-            # After the first round: building a contestant may set its own number of threads.
-            threadpool_limits(threads)
-            torch.set_num_threads(threads)
-            rates.append(_sgemm_rate())
-            for name, epoch in contestants.items():
-                started = time.perf_counter()
-                epoch(order)
-                seconds[name].append(time.perf_counter() - started)
-        operations = 2 * _MULTIPLY_ACCUMULATES * len(labels)
-        measured = {name: values[1:] for name, values in seconds.items()}
-        results.append(
-            {
-                "batch_size": batch_size,
-                "sgemm_gflops": _spread([rate / 1e9 for rate in rates[1:]]),
-                "contestants": {
-                    name: {
-                        "seconds": _spread(values),
-                        "times_ours": _spread([a / b for a, b in zip(values, measured[OURS], strict=True)]),
-                        "share_of_sgemm": _spread(
-                            [operations / second / rate for second, rate in zip(values, rates[1:], strict=True)]
-                        ),
-                    }
-                    for name, values in measured.items()
-                },
-            }
-        )
     return {
-        "network": [PIXELS, *HIDDEN, 10],
+        "network": list(SIZES),
         "images": len(labels),
-        "repeats": repeats,
+        "rounds": rounds,
         "threads": threads,
-        "blas": [f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info()],
-        "results": results,
+        "numpy_blas": [f"{p['internal_api']} {p['version']}" for p in threadpool_info() if p["user_api"] == "blas"],
+        "versions": {"numpy": np.__version__, "torch": torch.__version__},
+        "batches": [_race(images, labels, size, rounds, threads, on_round) for size in batch_sizes],
     }
 
 
-def _spread(values: list[float]) -> dict[str, Any]:
-    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-    return {"median": median, "quartiles": [lower, upper], "values": values}
+def _race(
+    images: Images, labels: Labels, batch_size: int, rounds: int, threads: int, on_round: Callable[[str], None]
+) -> dict[str, Any]:
+    contestants = _contestants(images, labels, batch_size)
+    threadpool_limits(threads)
+    torch.set_num_threads(threads)
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    rates = []
+    for i in range(rounds + 1):
+        on_round(f"batch {batch_size}: " + (f"round {i} of {rounds}" if i else "warming up"))
+        order = np.random.default_rng([0, i]).permutation(len(labels))
+        rate = sgemm_rate()
+        taken = {name: _seconds(partial(epoch, order)) for name, epoch in contestants.items()}
+        if i:
+            rates.append(rate)
+            for name, value in taken.items():
+                seconds[name].append(value)
+    floor = operations_per_image() * len(labels) / np.array(rates)
+    return {
+        "batch_size": batch_size,
+        "sgemm_gflops": _spread(np.array(rates) / 1e9),
+        "contestants": {
+            name: {
+                "seconds": _spread(np.array(values)),
+                "times_ours": _spread(np.array(values) / seconds[OURS]),
+                "share_of_sgemm": _spread(floor / values),
+            }
+            for name, values in seconds.items()
+        },
+    }
+
+
+def operations_per_image() -> int:
+    """Return the floating-point operations of training on one image: y, ∂W, and ∂x save the first layer's."""
+    products = [fan_in * fan_out for fan_in, fan_out in itertools.pairwise(SIZES)]
+    return 2 * (3 * sum(products) - products[0])
+
+
+def sgemm_rate() -> float:
+    """Return the floating-point operations a second of 256×784×256 products in float32, the best of 50."""
+    generator = np.random.default_rng(0)
+    a, b = (generator.random(shape, np.float32) for shape in ((256, 784), (784, 256)))
+    out = np.empty((256, 256), np.float32)
+    return 2 * 256 * 784 * 256 / min(_seconds(lambda: np.matmul(a, b, out=out)) for _ in range(50))
 
 
 def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, Epoch]:
-    """Return the epoch of each contestant, a function of the order of the images; all learn from here on."""
-    mean, deviation = float(images.mean()), float(images.std())
-    configuration = FfnnConfiguration(hidden_sizes=HIDDEN, learning_rate=LEARNING_RATE, batch_size=batch_size)
-    ours = build(configuration, seed=0, mean=mean, deviation=deviation)
+    """Return each contestant's epoch over the images in a given order; all start untrained, and learn."""
+    configuration = FfnnConfiguration(hidden_sizes=SIZES[1:-1], learning_rate=LEARNING_RATE, batch_size=batch_size)
+    ours = build(configuration, seed=0, mean=float(images.mean()), deviation=float(images.std()))
     prepared = ours.prepare(images)
+    x, y = torch.from_numpy(prepared), torch.from_numpy(labels)
+    eager, loaded = _torch_step(), _torch_step()
+    mlp = MLPClassifier(SIZES[1:-1], alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
+
+    def torch_eager(order: NDArray[np.int64]) -> None:
+        for chosen in torch.from_numpy(order).split(batch_size):  # type: ignore[no-untyped-call]
+            eager(x[chosen], y[chosen])
+
+    def torch_loader(order: NDArray[np.int64]) -> None:
+        for batch in DataLoader(TensorDataset(x, y), batch_size=batch_size, sampler=order.tolist()):
+            loaded(*batch)
+
     return {
-        OURS: lambda order: void(ours.train_epoch(prepared, labels, order)),
-        "torch eager, fused Adam": _torch_eager(prepared, labels, batch_size),
-        "torch with DataLoader": _torch_loader(prepared, labels, batch_size),
-        "scikit-learn MLPClassifier": _scikit_learn(prepared, labels, batch_size),
+        OURS: lambda order: ours.train_epoch(prepared, labels, order),
+        "torch eager, fused Adam": torch_eager,
+        "torch with DataLoader": torch_loader,
+        # It shuffles by itself.
+        "scikit-learn MLPClassifier": lambda _: mlp.partial_fit(prepared, labels, classes=np.arange(SIZES[-1])),
     }
 
 
-def void(_: object) -> None:
-    """Drop a value."""
-
-
-def _torch_step() -> Callable[[torch.Tensor, torch.Tensor], float]:
-    sizes = (PIXELS, *HIDDEN, 10)
+def _torch_step() -> Callable[[Tensor, Tensor], float]:
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(SIZES):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     module = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, fused=True)
 
-    def step(x: torch.Tensor, y: torch.Tensor) -> float:
-        loss = nn.functional.cross_entropy(module(x), y)
+    def step(images: Tensor, labels: Tensor) -> float:
+        loss = nn.functional.cross_entropy(module(images), labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return loss.item()
 
     return step
 
 
-def _torch_eager(prepared: NDArray[np.float32], labels: Labels, batch_size: int) -> Epoch:
-    x, y, step = torch.from_numpy(prepared), torch.from_numpy(labels), _torch_step()
-
-    def epoch(order: NDArray[np.int64]) -> None:
-        for chosen in torch.from_numpy(order).split(batch_size):
-            step(x[chosen], y[chosen])
-
-    return epoch
-
-
-def _torch_loader(prepared: NDArray[np.float32], labels: Labels, batch_size: int) -> Epoch:
-    x, y, step = torch.from_numpy(prepared), torch.from_numpy(labels), _torch_step()
-
-    def epoch(order: NDArray[np.int64]) -> None:
-        loader = DataLoader(TensorDataset(x, y), batch_size=batch_size, sampler=order.tolist())
-        for images, targets in loader:
-            step(images, targets)
-
-    return epoch
-
-
-def _scikit_learn(prepared: NDArray[np.float32], labels: Labels, batch_size: int) -> Epoch:
-    model = MLPClassifier(HIDDEN, alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
-    classes = np.unique(labels)
-
-    def epoch(order: NDArray[np.int64]) -> None:
-        model.partial_fit(prepared, labels, classes=classes)
-
-    return epoch
-
-
-def _sgemm_rate() -> float:
-    """Return the floating-point operations a second of 256×784×256 products in float32, the best of 50."""
-    a, b = np.ones((256, 784), np.float32), np.ones((784, 256), np.float32)
-    out = np.empty((256, 256), np.float32)
-    fastest = min(_timed(lambda: np.matmul(a, b, out=out)) for _ in range(50))
-    return 2 * a.size * 256 / fastest
-
-
-def _timed(function: Callable[[], object]) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, Any]:
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    return {"median": median, "quartiles": [lower, upper], "values": values.tolist()}

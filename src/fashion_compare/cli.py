@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_compare import __version__
-from fashion_compare.errors import UsageError, UserError
+from fashion_compare.errors import UsageError, UserError, nearest
 
 if TYPE_CHECKING:
     from fashion_compare.data.dataset import Dataset
@@ -165,6 +165,39 @@ def train(
         f"{entry['seconds']:.1f} s of training"
     )
     print(f"Files: {one.directory.path}")
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="scratch: the network from scratch, beside torch and scikit-learn.")],
+    data: Data = "auto",
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Of every contestant alike.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Epochs of each contestant that count.")] = 9,
+    batch_size: Annotated[
+        list[int] | None, typer.Option(min=1, max=60_000, help="Images per step, repeatable; default 128 and 256.")
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, max=55_000, help="Images per epoch; default all.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how fast the network from scratch trains. Prints a table, then the same and more as JSON."""
+    if what != "scratch":
+        raise UsageError(f"unknown benchmark '{what}': {nearest(what, ['scratch'])}")
+    import json
+
+    from fashion_compare import console
+    from fashion_compare.benchmark import compare_training
+
+    _, dataset = _load(data)
+    measured = compare_training(
+        dataset.train_images[:images],
+        dataset.train_labels[:images],
+        batch_sizes=tuple(batch_size or (128, 256)),
+        rounds=rounds,
+        threads=threads,
+        on_round=(lambda _: None) if quiet else console.say,
+    )
+    console.result_console.print(console.benchmark_table(measured))
+    print(json.dumps(measured))
 
 
 @app.command()

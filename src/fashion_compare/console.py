@@ -1,9 +1,10 @@
 """What people see while they wait: progress on stderr, live on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
@@ -67,6 +68,36 @@ def epoch_line(line: dict[str, object]) -> str:
         f"epoch {line['epoch']:>3}  loss {line['train_loss']:.4f} train, {line['validation_loss']:.4f} validation  "
         f"validation accuracy {100 * line['validation_accuracy']:.2f}%"  # type: ignore[operator]
     )
+
+
+def benchmark_table(measured: Mapping[str, Any]) -> Table:
+    """Return a table of what `benchmark.compare_training` measured."""
+    threads = "one thread" if measured["threads"] == 1 else f"{measured['threads']} threads"
+    table = Table(
+        title=f"{'-'.join(map(str, measured['network']))} with Adam, float32, {threads}",
+        caption=f"an epoch of {measured['images']:,} images; median of {measured['rounds']} rounds, quartiles in "
+        "brackets; sgemm: what 256×784×256 products reach here",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("batch", justify="right")
+    table.add_column("", overflow="fold")
+    for column in ("seconds", "times ours", "share of sgemm"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for batch in measured["batches"]:
+        table.add_section()
+        for name, held in batch["contestants"].items():
+            seconds, ratio, share = held["seconds"], held["times_ours"], held["share_of_sgemm"]
+            table.add_row(
+                str(batch["batch_size"]),
+                name,
+                f"{seconds['median']:.3f}",
+                f"{ratio['median']:.2f} [{ratio['quartiles'][0]:.2f}, {ratio['quartiles'][1]:.2f}]",
+                f"{100 * share['median']:.0f}%",
+            )
+    return table
 
 
 def _live_view(snapshot: "Snapshot", workers: int) -> Group:
