@@ -41,3 +41,24 @@ def test_both_models_learn(tmp_path: Path, model: str, epochs: int, accuracy: fl
     assert result["test"]["accuracy"] > accuracy
     assert result["train"]["loss"] < 0.42
     assert result["environment"]["threads_per_run"] == 1
+
+
+def test_training_the_network_from_scratch_is_light(tmp_path: Path) -> None:
+    """All of Fashion-MNIST takes at most 450 MB from start to end, and torch is never imported."""
+    program = """
+import resource, sys
+from fashion_compare import cli
+sys.argv = ["fashion-compare", "train", "ffnn", "--set", "epochs=2", "--quiet", "--out", sys.argv[1]]
+try:
+    cli.main()
+except SystemExit as stop:
+    assert not stop.code
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=280, check=True
+    )
+    kibibytes, torch_imported = done.stdout.split()[-2:]
+    assert torch_imported == "False"
+    # On macOS the system counts bytes.
+    assert int(kibibytes) * (1 if sys.platform == "darwin" else 1024) <= 450_000_000

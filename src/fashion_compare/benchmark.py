@@ -6,9 +6,9 @@ contestant once a round, so that a busy machine slows all of them alike, and rat
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,12 @@ SIZES = (28 * 28, 256, 128, 10)
 LEARNING_RATE = 1e-3
 OURS = "from scratch"
 
-Epoch = Callable[[NDArray[np.int64]], object]
+
+class Contestant(NamedTuple):
+    """A network in training: `epoch` takes the order of the images, `predict` gives their classes, (n,)."""
+
+    epoch: Callable[[NDArray[np.int64]], object]
+    predict: Callable[[], NDArray[np.int64]]
 
 
 def compare_training(
@@ -51,7 +56,8 @@ def compare_training(
     Returns:
         JSON-ready. For each batch size the machine's sgemm rate, and for each contestant `seconds` an epoch, how
         many `times_ours` that is, and `share_of_sgemm`: the arithmetic that training needs, done at that rate, would
-        take this share of the time. Each with median, quartiles and the values of all rounds.
+        take this share of the time; each with median, quartiles and the values of all rounds. And the `accuracy`
+        that each has reached on these images in the end, as a sign that none was timed doing nothing.
     """
     return {
         "network": list(SIZES),
@@ -76,7 +82,7 @@ def _race(
         on_round(f"batch {batch_size}: " + (f"round {i} of {rounds}" if i else "warming up"))
         order = np.random.default_rng([0, i]).permutation(len(labels))
         rate = sgemm_rate()
-        taken = {name: _seconds(partial(epoch, order)) for name, epoch in contestants.items()}
+        taken = {name: _seconds(partial(one.epoch, order)) for name, one in contestants.items()}
         if i:
             rates.append(rate)
             for name, value in taken.items():
@@ -90,6 +96,7 @@ def _race(
                 "seconds": _spread(np.array(values)),
                 "times_ours": _spread(np.array(values) / seconds[OURS]),
                 "share_of_sgemm": _spread(floor / values),
+                "accuracy": float(np.mean(contestants[name].predict() == labels)),
             }
             for name, values in seconds.items()
         },
@@ -110,47 +117,58 @@ def sgemm_rate() -> float:
     return 2 * 256 * 784 * 256 / min(_seconds(lambda: np.matmul(a, b, out=out)) for _ in range(50))
 
 
-def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, Epoch]:
-    """Return each contestant's epoch over the images in a given order; all start untrained, and learn."""
+def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, Contestant]:
+    """Return the contestants, untrained."""
     configuration = FfnnConfiguration(hidden_sizes=SIZES[1:-1], learning_rate=LEARNING_RATE, batch_size=batch_size)
     ours = build(configuration, seed=0, mean=float(images.mean()), deviation=float(images.std()))
     prepared = ours.prepare(images)
-    x, y = torch.from_numpy(prepared), torch.from_numpy(labels)
-    eager, loaded = _torch_step(), _torch_step()
     mlp = MLPClassifier(SIZES[1:-1], alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
+    x, y = torch.from_numpy(prepared), torch.from_numpy(labels)
 
-    def torch_eager(order: NDArray[np.int64]) -> None:
-        for chosen in torch.from_numpy(order).split(batch_size):  # type: ignore[no-untyped-call]
-            eager(x[chosen], y[chosen])
+    def in_one_tensor(order: NDArray[np.int64]) -> Iterable[Sequence[Tensor]]:
+        return ((x[chosen], y[chosen]) for chosen in torch.from_numpy(order).split(batch_size))  # type: ignore[no-untyped-call]
 
-    def torch_loader(order: NDArray[np.int64]) -> None:
-        for batch in DataLoader(TensorDataset(x, y), batch_size=batch_size, sampler=order.tolist()):
-            loaded(*batch)
+    def loaded(order: NDArray[np.int64]) -> Iterable[Sequence[Tensor]]:
+        return DataLoader(TensorDataset(x, y), batch_size=batch_size, sampler=order.tolist())
 
     return {
-        OURS: lambda order: ours.train_epoch(prepared, labels, order),
-        "torch eager, fused Adam": torch_eager,
-        "torch with DataLoader": torch_loader,
-        # It shuffles by itself.
-        "scikit-learn MLPClassifier": lambda _: mlp.partial_fit(prepared, labels, classes=np.arange(SIZES[-1])),
+        OURS: Contestant(
+            epoch=lambda order: ours.train_epoch(prepared, labels, order),
+            predict=lambda: ours.logits(prepared).argmax(axis=1),
+        ),
+        "torch eager, fused Adam": _torch(x, in_one_tensor),
+        "torch with DataLoader": _torch(x, loaded),
+        "scikit-learn MLPClassifier": Contestant(
+            # It shuffles by itself.
+            epoch=lambda _: mlp.partial_fit(prepared, labels, classes=np.arange(SIZES[-1])),
+            predict=lambda: mlp.predict(prepared),
+        ),
     }
 
 
-def _torch_step() -> Callable[[Tensor, Tensor], float]:
+def _torch(images: Tensor, batches: Callable[[NDArray[np.int64]], Iterable[Sequence[Tensor]]]) -> Contestant:
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(SIZES):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     module = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, fused=True)
 
-    def step(images: Tensor, labels: Tensor) -> float:
-        loss = nn.functional.cross_entropy(module(images), labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        return loss.item()
+    def epoch(order: NDArray[np.int64]) -> float:
+        total = 0.0
+        for x, y in batches(order):
+            loss = nn.functional.cross_entropy(module(x), y)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item() * len(x)
+        return total / len(order)
 
-    return step
+    def predict() -> NDArray[np.int64]:
+        with torch.inference_mode():
+            answers: NDArray[np.int64] = module(images).argmax(dim=1).numpy()
+        return answers
+
+    return Contestant(epoch, predict)
 
 
 def _seconds(function: Callable[[], object]) -> float:

@@ -106,6 +106,8 @@ def train(
         _save(classifier, progress, directory)
         on_epoch(line)
 
+    # The prepared training images are most of the memory, and the test images need some.
+    del images
     # Once more: a crash may have come between the last checkpoint and its line of metrics.
     directory.write_metrics(progress.history)
     _write_weights(classifier, progress, directory)
