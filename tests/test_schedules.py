@@ -10,7 +10,9 @@ from fashion_compare.schedules import learning_rates
 
 SCHEDULERS = {
     "constant": lambda o, _steps, _peak: torch.optim.lr_scheduler.ConstantLR(o, factor=1.0),
-    "step": lambda o, steps, _peak: torch.optim.lr_scheduler.MultiStepLR(o, [steps // 2, 3 * steps // 4], gamma=0.1),
+    "step": lambda o, steps, _peak: torch.optim.lr_scheduler.MultiStepLR(
+        o, [-(-steps // 2), -(-3 * steps // 4)], gamma=0.1
+    ),
     "cosine": lambda o, steps, _peak: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=steps),
     "one_cycle": lambda o, steps, peak: torch.optim.lr_scheduler.OneCycleLR(
         o, max_lr=peak, total_steps=steps, cycle_momentum=False

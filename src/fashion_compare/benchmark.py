@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import sklearn
 import torch
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
@@ -21,6 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import FfnnConfiguration
 from fashion_compare.classifier.interface import Images, Labels
+from fashion_compare.data.dataset import pixel_statistics
 
 SIZES = (28 * 28, 256, 128, 10)
 LEARNING_RATE = 1e-3
@@ -64,8 +66,8 @@ def compare_training(
         "images": len(labels),
         "rounds": rounds,
         "threads": threads,
-        "numpy_blas": [f"{p['internal_api']} {p['version']}" for p in threadpool_info() if p["user_api"] == "blas"],
-        "versions": {"numpy": np.__version__, "torch": torch.__version__},
+        "blas": [f"{p['internal_api']} {p['version']}" for p in threadpool_info() if p["user_api"] == "blas"],
+        "versions": {"numpy": np.__version__, "torch": torch.__version__, "scikit-learn": sklearn.__version__},
         "batches": [_race(images, labels, size, rounds, threads, on_round) for size in batch_sizes],
     }
 
@@ -120,7 +122,8 @@ def sgemm_rate() -> float:
 def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, Contestant]:
     """Return the contestants, untrained."""
     configuration = FfnnConfiguration(hidden_sizes=SIZES[1:-1], learning_rate=LEARNING_RATE, batch_size=batch_size)
-    ours = build(configuration, seed=0, mean=float(images.mean()), deviation=float(images.std()))
+    mean, deviation = pixel_statistics(images)
+    ours = build(configuration, seed=0, mean=mean, deviation=deviation)
     prepared = ours.prepare(images)
     mlp = MLPClassifier(SIZES[1:-1], alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
     x, y = torch.from_numpy(prepared), torch.from_numpy(labels)

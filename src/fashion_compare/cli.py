@@ -26,7 +26,9 @@ app = typer.Typer(
 
 _INTERRUPTED = 130
 
-StudyName = Annotated[str, typer.Argument(metavar="[STUDY]", help="A shipped study (default, quick) or a .yaml file.")]
+StudyName = Annotated[
+    str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, quick) or a .yaml file.")
+]
 Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
 Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
@@ -188,6 +190,9 @@ def bench(
     from fashion_compare.benchmark import compare_training
 
     _, dataset = _load(data)
+    available = len(dataset.train_labels[:images])
+    if max(batch_size or [1]) > available:
+        raise UsageError(f"--batch-size {max(batch_size or [1])}: expected at most the {available} images of an epoch")
     measured = compare_training(
         dataset.train_images[:images],
         dataset.train_labels[:images],

@@ -18,20 +18,20 @@ def learning_rates(schedule: Schedule, peak: float, *, first: int, last: int, st
     - ``step``: `peak`, a tenth of it from half of the steps on, a hundredth from three quarters on (as He et al. 2016).
     - ``cosine``: from `peak` to 0 along half a cosine (Loshchilov and Hutter 2017, eq. 5, without restarts).
     - ``one_cycle``: from peak/25 up to `peak` over the first 30% of the steps, then down to peak/250,000, each way
-      along half a cosine (Smith and Topin 2019, in the form of PyTorch's OneCycleLR).
+      along half a cosine (Smith and Topin 2019, in the form of PyTorch's OneCycleLR; the momentum stays).
     """
     place = np.arange(first, last, dtype=np.float64)
     match schedule:
         case "constant":
             return np.full(len(place), peak)
         case "step":
-            return peak * 0.1 ** ((place >= steps // 2).astype(int) + (place >= 3 * steps // 4))
+            return peak * 0.1 ** ((place >= steps / 2).astype(int) + (place >= 3 * steps / 4))
         case "cosine":
             return _half_cosine(peak, 0.0, place / steps)
         case "one_cycle":
             top = _WARM_UP * steps - 1
-            with np.errstate(divide="ignore", invalid="ignore"):
-                rising = _half_cosine(peak * _START, peak, place / top)
+            # `top` is never 0, for 0.3 · steps is never 1.
+            rising = _half_cosine(peak * _START, peak, place / top)
             falling = _half_cosine(peak, peak * _START * _END, (place - top) / (steps - 1 - top))
             return np.where(place <= top, rising, falling)
 

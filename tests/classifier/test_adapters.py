@@ -212,20 +212,22 @@ def test_each_step_takes_its_own_learning_rate(model, tiny_dataset):
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("normalization", ["none", "batch"])
 @pytest.mark.parametrize("decay", [0.5, 0.9])
-def test_averaged_weights(model, decay, tiny_dataset):
+def test_averaged_weights(model, normalization, decay, tiny_dataset):
     """With averaging, the weights are the moving average of those after each step, and training goes on from the last.
 
-    The average is worked out here from the weights of the same training without averaging.
+    The average is worked out here from the weights of the same training without averaging. Batch normalisation's
+    running statistics are averaged alike, for they belong to the weights of their step.
     """
-    settings = {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 40}
+    settings = {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 40, "normalization": normalization}
     plain, images = made(configure(model, **settings), tiny_dataset)
     averaged, _ = made(configure(model, **settings, ema_decay=decay), tiny_dataset)
     order, labels = np.random.default_rng(0).permutation(400), tiny_dataset.train_labels
     before = trainable(averaged.weights())
     for name, value in trainable(plain.weights()).items():
         np.testing.assert_array_equal(before[name], value)
-    expected: dict[str, np.ndarray] = {}
+    expected: dict[str, np.ndarray] = {name: np.zeros(value.shape) for name, value in before.items()}
     steps = 0
     for _ in range(2):
         for start in range(0, 400, 40):
@@ -233,11 +235,44 @@ def test_averaged_weights(model, decay, tiny_dataset):
             steps += 1
             share = max(1 - decay, 1 / steps)
             for name, value in trainable(plain.weights()).items():
-                old = expected.get(name, np.zeros(value.shape))
-                expected[name] = old + share * (value.astype(np.float64) - old)
+                expected[name] += share * (value.astype(np.float64) - expected[name])
         averaged.train_epoch(images, labels, order)
         for name, value in trainable(averaged.weights()).items():
-            np.testing.assert_allclose(value, expected[name], rtol=0, atol=2e-6, err_msg=name)
+            if not name.endswith("num_batches_tracked"):
+                np.testing.assert_allclose(value, expected[name], rtol=2e-5, atol=2e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_goes_on_from_loaded_weights(model, tiny_dataset):
+    """Weights that were loaded are what the next step moves, averaging or not: a tiny step leaves them in place."""
+    source, images = made(configure(model), tiny_dataset, seed=8)
+    weights = source.weights()
+    for decay in (0.0, 0.9):
+        classifier, _ = made(configure(model, ema_decay=decay, optimizer="sgd", learning_rate=1e-8), tiny_dataset)
+        classifier.load_weights(weights)
+        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        for name, value in classifier.weights().items():
+            np.testing.assert_allclose(value, weights[name], rtol=0, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_learning_rates_have_to_fit_the_steps(model, tiny_dataset):
+    """One rate too few would drop a batch: it is an error."""
+    classifier, images = made(configure(model, batch_size=100), tiny_dataset)
+    with pytest.raises(ValueError, match="zip"):
+        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400), np.full(3, 0.1))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nesterov_without_momentum_is_sgd(model, tiny_dataset):
+    """A momentum of 0 has nothing to look ahead with, and is no error either."""
+    ends = []
+    for settings in ({"optimizer": "nesterov", "momentum": 0.0}, {"optimizer": "sgd"}):
+        classifier, images = made(configure(model, batch_size=200, **settings), tiny_dataset)
+        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        ends.append(classifier.weights())
+    for name, value in ends[0].items():
+        np.testing.assert_allclose(value, ends[1][name], rtol=0, atol=1e-7, err_msg=name)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -318,7 +353,8 @@ def test_the_penalty_gradient_is_autograds(model, tiny_dataset):
 def test_weights_and_state_are_all_that_the_next_epoch_depends_on(model, optimizer, tiny_dataset):
     """A classifier of another seed that takes over weights and state goes on bit for bit, dropout on."""
     everything = {"dropout": 0.3, "normalization": "batch", "ema_decay": 0.9, "batch_size": 64}
-    configuration = configure(model, optimizer=optimizer, learning_rate=0.01, **everything)
+    settings = {"learning_rate": 0.01} | ({"weight_decay": 0.1} if optimizer == "adamw" else {})
+    configuration = configure(model, optimizer=optimizer, **settings, **everything)
     first, images = made(configuration, tiny_dataset)
     order = np.random.default_rng(0).permutation(400)
     labels = tiny_dataset.train_labels
@@ -342,7 +378,8 @@ def test_weights_and_state_are_all_that_the_next_epoch_depends_on(model, optimiz
 @pytest.mark.parametrize("optimizer", REFERENCE_OPTIMIZERS)
 def test_a_saved_state_does_not_move_on(model, optimizer, tiny_dataset):
     """What `weights` and `state` returned are copies: training on leaves them as they were."""
-    classifier, images = made(configure(model, optimizer=optimizer, dropout=0.3), tiny_dataset)
+    decay = 0.1 if optimizer == "adamw" else 0.0
+    classifier, images = made(configure(model, optimizer=optimizer, weight_decay=decay, dropout=0.3), tiny_dataset)
     order = np.arange(400)
     classifier.train_epoch(images, tiny_dataset.train_labels, order)
     saved = classifier.weights() | classifier.state()

@@ -121,6 +121,16 @@ def test_decoupled_decay_belongs_to_adamw(configuration, optimizer):
     assert configuration(optimizer="adamw", weight_decay=0.1).weight_decay == 0.1
     with pytest.raises(ValidationError, match=f"no effect with optimizer '{optimizer}'"):
         configuration(optimizer=optimizer, weight_decay=0.1)
+    with pytest.raises(ValidationError, match="'adamw' without weight_decay is 'adam'"):
+        configuration(optimizer="adamw")
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS.values())
+def test_batch_normalisation_needs_batches(configuration):
+    """With one image a step there would never be a variance to learn from: it is refused."""
+    assert configuration(normalization="batch", batch_size=2).normalization == "batch"
+    with pytest.raises(ValidationError, match="no effect with a batch_size of 1"):
+        configuration(normalization="batch", batch_size=1)
 
 
 def test_a_configuration_does_not_change():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.errors import UsageError
 from fashion_compare.study import spec
@@ -258,9 +259,9 @@ def test_an_unknown_study_suggests_the_nearest(name: str, nearest: str) -> None:
 
 def test_an_unknown_study_lists_those_shipped() -> None:
     """A name like none of them is answered with all of them."""
-    with pytest.raises(UsageError, match=r"valid: default, quick"):
+    with pytest.raises(UsageError, match=r"valid: best-ffnn, default, quick"):
         load_study("zzzzzz")
-    assert {"default", "quick"} <= set(spec.shipped_studies())
+    assert {"best-ffnn", "default", "quick"} <= set(spec.shipped_studies())
 
 
 @pytest.mark.parametrize("name", ["default", "quick"])
@@ -298,7 +299,16 @@ def test_the_quick_study_is_a_part_of_it() -> None:
     assert quick.models == default.models
 
 
-@pytest.mark.parametrize("name", ["default", "quick"])
+def test_the_best_ffnn_is_plain_and_small() -> None:
+    """Six seeds of the baseline and of the best: fully connected, all training images, at most 600,000 parameters."""
+    got = load_study("best-ffnn")
+    assert (got.seeds, got.training_images, list(got.models)) == (tuple(range(6)), None, ["ffnn"])
+    assert got.models["ffnn"]["baseline"] == FfnnConfiguration()
+    layers = build(got.models["ffnn"]["best"], seed=0, mean=0.0, deviation=1.0).complexity()
+    assert sum(layer.parameters for layer in layers) <= 600_000
+
+
+@pytest.mark.parametrize("name", ["best-ffnn", "default", "quick"])
 def test_a_shipped_study_goes_through_yaml_and_back(name: str) -> None:
     """The resolved study, written as a study file, is the same study again."""
     assert parse_study(to_yaml(load_study(name)), "again") == load_study(name)

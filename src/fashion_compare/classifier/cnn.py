@@ -1,7 +1,8 @@
 """A torch architecture behind the classifier interface. The only module that imports torch for training."""
 
-import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -42,8 +43,10 @@ class CnnClassifier:
         nn.utils.vector_to_parameters(self._flat, self._parameters)
         self._weight_part = self._flat[: sum(w.numel() for w in weights)]
         self._optimizer = _optimizer(configuration, self._flat)
-        # Of predicting and training weights the module holds one, this the other; without averaging they are one.
-        self._other = self._flat.clone() if configuration.ema_decay else self._flat
+        # What a moving average is taken of: parameters, and the statistics that belong to them. The module holds the
+        # averages and `_aside` the newest values; while it trains, it is the other way round.
+        self._averaged = [self._flat, *(buffer for buffer in self.module.buffers() if buffer.is_floating_point())]
+        self._aside = [tensor.clone() for tensor in self._averaged]
         self._steps = 0
 
     def prepare(self, images: Images) -> Tensor:
@@ -61,27 +64,29 @@ class CnnClassifier:
         """Take one step per batch of `order`; return the mean objective by example."""
         configuration = self._configuration
         targets, batches = torch.from_numpy(labels), _split(torch.from_numpy(order), configuration.batch_size)
-        rates = itertools.repeat(configuration.learning_rate) if learning_rates is None else learning_rates
+        if learning_rates is None:
+            learning_rates = np.full(len(batches), configuration.learning_rate)
         total = 0.0
-        self._exchange()
-        for step, (chosen, rate) in enumerate(zip(batches, rates, strict=False), start=1):
-            self._set_mode(len(chosen))
-            scores = self.module(_for_convolutions(prepared.index_select(0, chosen)))
-            loss = nn.functional.cross_entropy(scores, targets[chosen], label_smoothing=configuration.label_smoothing)
-            objective = float(loss.detach()) + self.penalty()
-            if not math.isfinite(objective):
-                raise NonFiniteLossError(step)
-            gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
-            self._add_penalty_gradient(gradient[: len(self._weight_part)])
-            self._flat.grad = gradient
-            self._step(float(rate))
-            self._average()
-            total += objective * len(chosen)
-        self._exchange()
+        with self._newest_values():
+            for step, (chosen, rate) in enumerate(zip(batches, learning_rates, strict=True), start=1):
+                self._set_mode(len(chosen))
+                scores = self.module(_for_convolutions(prepared.index_select(0, chosen)))
+                loss = nn.functional.cross_entropy(
+                    scores, targets[chosen], label_smoothing=configuration.label_smoothing
+                )
+                objective = float(loss.detach()) + self.penalty()
+                if not math.isfinite(objective):
+                    raise NonFiniteLossError(step)
+                gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
+                self._add_penalty_gradient(gradient[: len(self._weight_part)])
+                self._flat.grad = gradient
+                self._step(float(rate))
+                self._average()
+                total += objective * len(chosen)
         return total / len(order)
 
     def _set_mode(self, images: int) -> None:
-        """Train; a batch of one has no variance, so batch normalisation then uses its running averages, as in use."""
+        """Train; a batch of one has no variance in dense layers, so batch normalisation then uses running averages."""
         self.module.train()
         if images == 1:
             for layer in self.module.children():
@@ -98,18 +103,29 @@ class CnnClassifier:
             group["lr"] = rate
         self._optimizer.step()
 
+    @contextmanager
+    def _newest_values(self) -> Iterator[None]:
+        """Put the averages aside and the newest values into the module, and back in the end."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
     def _exchange(self) -> None:
-        """Put the training weights into the module and the average aside, or back."""
         if self._configuration.ema_decay:
-            aside = self._other.clone()
-            self._other.copy_(self._flat)
-            self._flat.copy_(aside)
+            for held, aside in zip(self._averaged, self._aside, strict=True):
+                newest = aside.clone()
+                aside.copy_(held)
+                held.copy_(newest)
 
     def _average(self) -> None:
-        """Move the average towards the weights that the last step led to."""
+        """Move the averages, now aside, towards the values that the last step led to."""
         if self._configuration.ema_decay:
             self._steps += 1
-            self._other.lerp_(self._flat, averaging_share(self._configuration.ema_decay, self._steps))
+            share = averaging_share(self._configuration.ema_decay, self._steps)
+            for newest, average in zip(self._averaged, self._aside, strict=True):
+                average.lerp_(newest, share)
 
     def logits(self, prepared: Tensor) -> Logits:
         """Return (n, 10) scores in evaluation mode."""
@@ -147,12 +163,14 @@ class CnnClassifier:
         """Take over what `weights` returned."""
         self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
         self.module.load_state_dict({name: torch.from_numpy(weights[name]) for name in self.module.state_dict()})
+        for held, aside in zip(self._averaged, self._aside, strict=True):
+            aside.copy_(held)
 
     def state(self) -> Arrays:
-        """Return the optimiser's moments, torch's generator and, with averaging, the training weights."""
+        """Return the optimiser's moments, torch's generator and, with averaging, the newest weights."""
         named: Arrays = {"generator": torch.get_rng_state().numpy().copy()}
         if self._configuration.ema_decay:
-            named |= {"training": self._other.numpy().copy(), "steps": np.array([self._steps])}
+            named |= {"steps": np.array([self._steps]), "newest": torch.cat(self._aside).numpy()}
         for name, value in self._optimizer.state_dict()["state"].get(0, {}).items():
             if value is not None:
                 named[f"optimizer.{name}"] = value.numpy().copy()
@@ -166,8 +184,10 @@ class CnnClassifier:
         if moments:
             self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": {0: moments}})
         if self._configuration.ema_decay:
-            self._other.copy_(torch.from_numpy(state["training"]))
             self._steps = int(state["steps"][0])
+            parts = torch.from_numpy(state["newest"]).split([len(tensor) for tensor in self._aside])  # type: ignore[no-untyped-call]
+            for aside, value in zip(self._aside, parts, strict=True):
+                aside.copy_(value)
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers that compute or reshape, from the shapes that one image takes through them."""
@@ -223,7 +243,9 @@ def _optimizer(configuration: CnnConfiguration, parameters: Tensor) -> torch.opt
         case "sgd":
             return torch.optim.SGD([parameters], lr=rate)
         case "momentum" | "nesterov" as name:
-            return torch.optim.SGD([parameters], lr=rate, momentum=momentum, nesterov=name == "nesterov")
+            return torch.optim.SGD(
+                [parameters], lr=rate, momentum=momentum, nesterov=name == "nesterov" and momentum > 0
+            )
         case "rmsprop":
             return torch.optim.RMSprop([parameters], lr=rate)
         case "adam" | "adamw":

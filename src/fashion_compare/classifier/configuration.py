@@ -46,6 +46,10 @@ class _Configuration(BaseModel):
             raise ValueError(
                 f"weight_decay has no effect with optimizer '{self.optimizer}'; expected 'adamw', or l2 instead"
             )
+        if self.optimizer == "adamw" and not self.weight_decay:
+            raise ValueError("optimizer 'adamw' without weight_decay is 'adam'; expected a weight_decay such as 0.01")
+        if self.normalization == "batch" and self.batch_size == 1:
+            raise ValueError("normalization 'batch' has no effect with a batch_size of 1; expected 2 or more")
         return self
 
 

@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +44,11 @@ class FfnnClassifier:
             l2=configuration.l2,
         )
         self._optimizer = _optimizer(configuration, weights=slice(self.network.weight_count))
-        # Of predicting and training weights the network holds one, this the other; without averaging they are one.
-        self._other = self.network.parameters.copy() if configuration.ema_decay else self.network.parameters
+        # What a moving average is taken of: parameters, and the statistics that belong to them. The network holds the
+        # averages and `_aside` the newest values; while it trains, it is the other way round.
+        self._averaged = [self.network.parameters]
+        self._averaged += [vector for norm in self.network.norms for vector in (norm.mean, norm.variance)]
+        self._aside = [vector.copy() for vector in self._averaged]
         self._steps = 0
 
     def prepare(self, images: Images) -> NDArray[np.float32]:
@@ -63,13 +68,13 @@ class FfnnClassifier:
         """Take one step per batch of `order`; return the mean objective by example."""
         network, size, clip = self.network, self._configuration.batch_size, self._configuration.gradient_clip_norm
         starts = range(0, len(order), size)
-        rates = itertools.repeat(self._configuration.learning_rate) if learning_rates is None else learning_rates
+        if learning_rates is None:
+            learning_rates = np.full(len(starts), self._configuration.learning_rate)
         total = 0.0
         batch = np.empty((size, PIXELS), np.float32)
-        self._exchange()
         # A diverging run overflows before its loss is caught below: one clear error, not ten warnings.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for step, (start, rate) in enumerate(zip(starts, rates, strict=False), start=1):
+        with self._newest_values(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for step, (start, rate) in enumerate(zip(starts, learning_rates, strict=True), start=1):
                 chosen = order[start : start + size]
                 # mode="clip" is the fast path: it skips a buffered copy, and the order is in range by construction.
                 images = np.take(prepared, chosen, axis=0, out=batch[: len(chosen)], mode="clip")
@@ -82,21 +87,31 @@ class FfnnClassifier:
                 self._optimizer.step(network.parameters, network.gradient)
                 self._average()
                 total += loss * len(chosen)
-        self._exchange()
         return total / len(order)
 
+    @contextmanager
+    def _newest_values(self) -> Iterator[None]:
+        """Put the averages aside and the newest values into the network, and back in the end."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
     def _exchange(self) -> None:
-        """Put the training weights into the network and the average aside, or back."""
         if self._configuration.ema_decay:
-            aside = self._other.copy()
-            self._other[...], self.network.parameters[...] = self.network.parameters, aside
+            for held, aside in zip(self._averaged, self._aside, strict=True):
+                newest = aside.copy()
+                aside[...] = held
+                held[...] = newest
 
     def _average(self) -> None:
-        """Move the average towards the weights that the last step led to."""
+        """Move the averages, now aside, towards the values that the last step led to."""
         if self._configuration.ema_decay:
             self._steps += 1
             share = averaging_share(self._configuration.ema_decay, self._steps)
-            self._other += share * (self.network.parameters - self._other)
+            for newest, average in zip(self._averaged, self._aside, strict=True):
+                np.add(average, share * (newest - average), out=average)
 
     def logits(self, prepared: NDArray[np.float32]) -> Logits:
         """Return (n, 10) scores, computed in slices that stay in the processor's cache."""
@@ -122,6 +137,8 @@ class FfnnClassifier:
         self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
         for name, value in self._named().items():
             value[...] = weights[name]
+        for held, aside in zip(self._averaged, self._aside, strict=True):
+            aside[...] = held
 
     def _named(self) -> Arrays:
         """Return the network's own vectors and matrices by their names in files."""
@@ -134,12 +151,12 @@ class FfnnClassifier:
         return named
 
     def state(self) -> Arrays:
-        """Return the optimiser's moments, the dropout generator and, with averaging, the training weights."""
+        """Return the optimiser's moments, the dropout generator and, with averaging, the newest weights."""
         generator = json.dumps(self.network.generator.bit_generator.state).encode()
         moments = {f"optimizer.{name}": value.copy() for name, value in self._optimizer.state.items()}
         state = {"generator": np.frombuffer(generator, np.uint8), **moments}
         if self._configuration.ema_decay:
-            state |= {"training": self._other.copy(), "steps": np.array([self._steps])}
+            state |= {"steps": np.array([self._steps]), "newest": np.concatenate(self._aside)}
         return state
 
     def load_state(self, state: Arrays) -> None:
@@ -148,7 +165,10 @@ class FfnnClassifier:
         prefix = "optimizer."
         self._optimizer.state = {k.removeprefix(prefix): v.copy() for k, v in state.items() if k.startswith(prefix)}
         if self._configuration.ema_decay:
-            self._other[...], self._steps = state["training"], int(state["steps"][0])
+            self._steps = int(state["steps"][0])
+            parts = np.split(state["newest"], np.cumsum([len(vector) for vector in self._aside])[:-1])
+            for aside, value in zip(self._aside, parts, strict=True):
+                aside[...] = value
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers with parameters: a dense one costs fan_in·fan_out multiply-accumulates."""

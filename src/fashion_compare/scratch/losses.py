@@ -15,7 +15,7 @@ def softmax_cross_entropy(
     y is 1 at the label and 0 elsewhere: softmax and logarithm cancel, which is why they belong together.
     The largest logit is subtracted first, so that exp never overflows.
 
-    Label smoothing asks for a share ε less than certainty: y is 1 - ε + ε/classes at the label and ε/classes
+    Label smoothing shares ε of each label out among all classes: y is 1 - ε + ε/classes at the label and ε/classes
     elsewhere, so the loss is log Σ exp(z) - (1 - ε) z[label] - ε mean(z), and its derivative still p - y.
 
     Args:

@@ -41,6 +41,8 @@ class Network:
         l1: float = 0.0,
         l2: float = 0.0,
     ) -> None:
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}; {', '.join(map(repr, ACTIVATIONS))}")
         self.layer_sizes = tuple(layer_sizes)
         self.label_smoothing, self.l1, self.l2 = label_smoothing, l1, l2
         self.generator = np.random.default_rng(seed)
@@ -54,6 +56,7 @@ class Network:
         views, gradients = _views(self.parameters, shapes), _views(self.gradient, shapes)
         depth, hidden = len(matrices), len(matrices) - 1
         self.weights, self.biases = views[:depth], views[depth : 2 * depth]
+        norms = [vectors[2 * depth :] for vectors in (views, gradients)]
         for W in self.weights:
             W[...] = initial_weights(W.shape[0], W.shape[1], initialization, self.generator)
         self.norms: list[BatchNorm] = []
@@ -63,9 +66,9 @@ class Network:
             self._layers.append(Dense(views[i], views[depth + i], gradients[i], gradients[depth + i], first=i == 0))
             if i < hidden:
                 if batch_norm:
-                    scale, shift = 2 * depth + i, 2 * depth + hidden + i
-                    views[scale][...] = 1
-                    self.norms.append(BatchNorm(views[scale], views[shift], gradients[scale], gradients[shift]))
+                    (scale, shift), (scale_gradient, shift_gradient) = (vectors[i::hidden] for vectors in norms)
+                    scale[...] = 1
+                    self.norms.append(BatchNorm(scale, shift, scale_gradient, shift_gradient))
                     self._layers.append(self.norms[-1])
                 self._layers.append(ACTIVATIONS[activation]())
                 if dropout:

@@ -44,7 +44,7 @@ class Optimizer:
         self._update(parameters, gradient)
 
     def _decay(self, parameters: Array, gradient: Array) -> Array:
-        """Return g + λθ."""
+        """Return the gradient with the decay in it, g + λθ."""
         decaying = slice(None) if self.mask is None else self.mask
         gradient = gradient.copy()
         gradient[decaying] += self.weight_decay * parameters[decaying]
@@ -157,6 +157,7 @@ class AdamW(Adam):
     weight_decay: float = 1e-2
 
     def _decay(self, parameters: Array, gradient: Array) -> Array:
+        """Shrink θ and return the gradient as it is."""
         decaying = slice(None) if self.mask is None else self.mask
         parameters[decaying] *= 1 - self.learning_rate * self.weight_decay
         return gradient
