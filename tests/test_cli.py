@@ -141,6 +141,21 @@ def test_the_same_command_again_trains_nothing(home: Path, root: Path) -> None:
     assert (root / "report.html").read_text() == page
 
 
+def test_status_tells_how_far_a_study_is(home: Path, root: Path, tmp_path: Path) -> None:
+    """From files alone: of a finished study all runs, of one that was stopped also what was begun, and how far."""
+    assert (
+        call(home, "status", str(root)).stdout == f"{RUNS} of {RUNS} runs done, 0 failed, 0 begun; nobody works on it\n"
+    )
+    stopped = tmp_path / "tiny-stand-in"
+    shutil.copytree(root, stopped)
+    (stopped / "ffnn" / "baseline" / "seed-0" / "result.json").unlink()
+    shutil.rmtree(stopped / "cnn" / "baseline")
+    head, line = call(home, "status", str(stopped)).stdout.splitlines()
+    assert head == f"{RUNS - 2} of {RUNS} runs done, 0 failed, 1 begun; nobody works on it, the same command goes on"
+    assert re.fullmatch(r"ffnn/baseline/seed-0  epoch +2  loss [\d.]+ train, [\d.]+ validation .*%", line)
+    assert_one_line(call(home, "status", str(home)), 2, "is not a study's directory")
+
+
 def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Path) -> None:
     """Ctrl-C ends with exit 130 and one line; the same command then trains only what is missing."""
     process = start(home, "run", "tiny.yaml", "--out", "stopped", "--workers", "1")

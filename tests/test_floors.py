@@ -18,6 +18,7 @@ FLOORS = {
     "errors": -1,
     "store": 0,
     "schedules": 0,
+    "lock": 0,
     "scratch": 0,
     "cnn": 0,
     "data": 1,

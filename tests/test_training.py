@@ -1,9 +1,12 @@
 """One loop for both models: same order, same measurements, same choice of epoch, and a resume to the bit."""
 
+import errno
 import json
 import os
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -379,14 +382,12 @@ def test_interrupted_and_resumed_equals_uninterrupted(model, optimizer, stop, ti
     assert files_of(broken) == files_of(whole)
 
 
-@pytest.mark.parametrize(
-    "write",
-    range(1, 10),
-)
+@pytest.mark.parametrize("write", range(1, 12))
 def test_a_crash_at_any_write_costs_nothing(write, tiny_dataset, tmp_path, monkeypatch):
-    """Stopped at the n-th of the run's nine file writes and started again: nothing differs in the end.
+    """Stopped at the n-th of the run's eleven renames and started again: nothing differs in the end.
 
-    An epoch writes checkpoint and metrics, the end metrics, weights and predictions.
+    An epoch writes checkpoint and metrics, from the second on it moves the older checkpoint first; the end writes
+    metrics, weights and predictions.
     """
     configuration = configure("ffnn", epochs=2, dropout=0.3)
     whole, broken = claimed(tmp_path / "whole"), claimed(tmp_path / "broken")
@@ -406,7 +407,7 @@ def test_a_crash_at_any_write_costs_nothing(write, tiny_dataset, tmp_path, monke
     monkeypatch.setattr(os, "replace", lambda source, target: (writes.append(target), original(source, target)))
     writes.clear()
     train(configuration, SEED, tiny_dataset, whole)
-    assert len(writes) == 9
+    assert len(writes) == 11
     assert files_of(broken) == files_of(whole)
 
 
@@ -538,3 +539,158 @@ def test_logits_that_are_not_finite_are_never_scored(tiny_dataset, tmp_path, mon
 def test_the_default_reports_to_nobody():
     """The loop prints nothing and needs no listener: `on_epoch` may be left out."""
     assert training.train.__defaults__[0]({"epoch": 0}) is None
+
+
+# --- two generations of checkpoints ---
+
+
+def stopped_after(epoch, configuration, dataset, directory):
+    """Train until that epoch's checkpoint is written, and no further."""
+
+    def stop(line):
+        if line["epoch"] == epoch:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(configuration, SEED, dataset, directory, stop)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_checkpoint_is_done_without(model, damage, tiny_dataset, tmp_path):
+    """The state of the epoch before takes its place, which is said, and in the end nothing differs."""
+    configuration = configure(model, epochs=3, dropout=0.3)
+    whole, broken = claimed(tmp_path / "whole"), claimed(tmp_path / "broken")
+    train(configuration, SEED, tiny_dataset, whole)
+    stopped_after(2, configuration, tiny_dataset, broken)
+    content = bytearray(broken.checkpoint.read_bytes())
+    if damage == "cut":
+        broken.checkpoint.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        content[-1000] ^= 1
+        broken.checkpoint.write_bytes(content)
+    else:
+        broken.checkpoint.unlink()
+    notes, epochs = [], []
+    train(configuration, SEED, tiny_dataset, broken, lambda line: epochs.append(line["epoch"]), notes.append)
+    assert epochs == [2, 3]
+    # One that is not there was never there, as far as anyone can tell.
+    assert [note.endswith("the newest state is damaged; went on from epoch 1") for note in notes] == (
+        [] if damage == "gone" else [True]
+    )
+    assert files_of(broken) == files_of(whole)
+
+
+def test_two_damaged_checkpoints_are_the_users_error(tiny_dataset, tmp_path):
+    """When neither can be read, one line names the newest and says what to do."""
+    directory = claimed(tmp_path)
+    stopped_after(1, configure("ffnn"), tiny_dataset, directory)
+    for path in (directory.checkpoint, directory.previous_checkpoint):
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=f"^{re.escape(str(directory.checkpoint))}[^\n]*delete[^\n]*$"):
+        train(configure("ffnn"), SEED, tiny_dataset, directory)
+
+
+def test_a_single_flipped_bit_is_noticed_anywhere(tiny_dataset, tmp_path):
+    """Header, text or values: no byte of a checkpoint can change without the file being refused."""
+    directory = claimed(tmp_path)
+    stopped_after(0, configure("ffnn"), tiny_dataset, directory)
+    content = directory.checkpoint.read_bytes()
+    for place in np.linspace(0, len(content) - 1, 200).astype(int):
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        directory.checkpoint.write_bytes(changed)
+        with pytest.raises(UserError):
+            load_arrays(directory.checkpoint)
+
+
+# --- faults of the disk ---
+
+
+class Faults:
+    """Counts every call with which files are saved, and lets the n-th of them fail."""
+
+    def __init__(self, monkeypatch, at=None, error=None):
+        self.calls, self.at, self.error = 0, at, error
+        for name in ("fsync", "replace"):
+            monkeypatch.setattr(os, name, self.checked(getattr(os, name)))
+        monkeypatch.setattr(Path, "open", self.opened(Path.open))
+
+    def check(self):
+        self.calls += 1
+        if self.calls == self.at:
+            raise self.error
+
+    def checked(self, original):
+        def call(*arguments):
+            self.check()
+            return original(*arguments)
+
+        return call
+
+    def opened(self, original):
+        def call(path, mode="r", *arguments, **keywords):
+            if "x" not in mode:
+                return original(path, mode, *arguments, **keywords)
+            self.check()
+            return FaultyFile(original(path, mode, *arguments, **keywords), self)
+
+        return call
+
+
+class FaultyFile:
+    """A file whose write may fail after half of what it was given, as on a full disk."""
+
+    def __init__(self, file, faults):
+        self.file, self.faults = file, faults
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def write(self, data):
+        try:
+            self.faults.check()
+        except BaseException:
+            self.file.write(bytes(data)[: len(data) // 2])
+            raise
+        return self.file.write(data)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EIO, "Input/output error"), Stopped()],
+    ids=["disk full", "input/output error", "crash"],
+)
+def test_no_fault_at_any_call_of_a_save_costs_anything(error, tiny_dataset, tmp_path, monkeypatch):
+    """Opening, writing, fsync and rename of every file fail in turn: a disk fault is one line that names the file.
+
+    Started again after each, the run ends with the same bits, and nothing half written is left.
+    """
+    configuration = configure("ffnn", epochs=2, dropout=0.3, batch_size=200)
+    whole = claimed(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        counted = Faults(patch)
+        train(configuration, SEED, tiny_dataset, whole)
+    expected = files_of(whole)
+    assert counted.calls > 50
+    for at in range(1, counted.calls + 1):
+        directory = claimed(tmp_path / str(at))
+        with monkeypatch.context() as patch:
+            Faults(patch, at, error)
+            with pytest.raises(Stopped if isinstance(error, Stopped) else UserError) as caught:
+                train(configuration, SEED, tiny_dataset, directory)
+        if isinstance(caught.value, UserError):
+            assert re.fullmatch(
+                f"cannot write {re.escape(str(directory.path))}[^\n]*{error.strerror}[^\n]*", str(caught.value)
+            )
+        directory.remove_leftovers()
+        train(configuration, SEED, tiny_dataset, directory)
+        assert files_of(directory) == expected, at
+        assert not list(directory.path.rglob("*.tmp"))
+        shutil.rmtree(directory.path)

@@ -90,25 +90,29 @@ def run(
         resolved = resolved.with_seeds(seeds)
     _check_writable(out)
     from fashion_compare import console
+    from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
     from fashion_compare.study import engine, plan, results
+    from fashion_compare.study.local import available_cores
 
     source, dataset = _load(data, stand_in_allowed=True)
     root = plan.study_root(out, resolved, dataset)
-    runs = plan.plan(resolved, source, dataset, root)
-    for one in runs:
-        one.directory.claim(one.identity)
-    write_text(root / "study.yaml", spec.to_yaml(resolved))
-    write_json(root / "dataset.json", results.describe_dataset(dataset, resolved))
-    count = workers or engine.available_cores()
-    console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
-    with console.study_progress(count, quiet=quiet) as show:
-        outcome = engine.run_all(runs, workers=count, on_progress=show)
-    for label, reason in outcome.failures.items():
-        _fail(f"{label} failed: {reason}", 1)
-    found = results.collect(resolved, results.describe_dataset(dataset, resolved), root, outcome.failures)
-    found = _explain(resolved, found, dataset, root)
-    _finish(found, root)
+    runs = plan.plan(resolved, source, plan.data_identity(dataset), root)
+    described = results.describe_dataset(dataset, resolved)
+    count = workers or available_cores()
+    with exclusive(root):
+        for one in runs:
+            one.directory.claim(one.identity)
+        write_text(root / "study.yaml", spec.to_yaml(resolved))
+        write_json(root / "dataset.json", described)
+        console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
+        with console.study_progress(count, quiet=quiet) as show:
+            outcome = engine.run_all(runs, workers=count, on_progress=show, on_note=console.say)
+        for label, reason in outcome.failures.items():
+            _fail(f"{label} failed: {reason}", 1)
+        found = results.collect(resolved, described, root, outcome.failures)
+        found = _explain(resolved, found, dataset, root)
+        _finish(found, root)
     print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
     if outcome.failures:
         raise typer.Exit(1)
@@ -123,17 +127,26 @@ def report(
     from fashion_compare.study import results, spec
     from fashion_compare.study.schema import check_dataset
 
-    if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
-        known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
-        hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
-        raise UsageError(
-            f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
-        )
+    _check_study_directory(directory)
     study = spec.load_study(str(directory / "study.yaml"))
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     _finish(found, directory)
+
+
+@app.command()
+def status(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/default.")],
+) -> None:
+    """Tell how far a study is, from its files: from outside, while it runs, or after it was stopped."""
+    from fashion_compare import console
+    from fashion_compare.lock import holder
+    from fashion_compare.study.status import study_status
+
+    _check_study_directory(directory)
+    for line in console.status_lines(study_status(directory), holder(directory)):
+        print(line)
 
 
 @app.command()
@@ -149,6 +162,7 @@ def train(
 ) -> None:
     """Train one model once, with live progress. Resumes by itself."""
     from fashion_compare import console
+    from fashion_compare.lock import exclusive
     from fashion_compare.study import plan, spec
     from fashion_compare.study.worker import execute
 
@@ -159,7 +173,10 @@ def train(
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
     root = out / ("train-stand-in" if dataset.is_stand_in else "train")
     one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
-    entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
+    with exclusive(one.directory.path):
+        entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
+    for note in entry.get("notes", []):
+        console.say(note)
     test = entry["test"]
     print(
         f"{one.label}: best epoch {entry['best_epoch']} of {entry['epochs']} by validation; test accuracy "
@@ -254,7 +271,8 @@ def _explain(study: Any, found: Mapping[str, Any], dataset: "Dataset", root: Pat
     from fashion_compare import console
     from fashion_compare.study.explain import explain
 
-    console.say("Explaining the cnn with Grad-CAM …")
+    if "cnn" in study.models:
+        console.say("Explaining the cnn with Grad-CAM …")
     return {**found, "gradcam": explain(study, found, dataset, root)}
 
 
@@ -271,6 +289,15 @@ def _finish(found: Mapping[str, Any], root: Path) -> None:
     console.result_console.print(summary_table(found))
     print(f"Report:  {page}")
     print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
+
+
+def _check_study_directory(directory: Path) -> None:
+    if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
+        known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
+        hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
+        raise UsageError(
+            f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
+        )
 
 
 def _check_writable(out: Path) -> None:

@@ -70,6 +70,19 @@ def epoch_line(line: dict[str, object]) -> str:
     )
 
 
+def status_lines(snapshot: "Snapshot", holder: str | None) -> list[str]:
+    """Return how far a study is: counts and time left, then a line for each run that is under way."""
+    done, failed = sum(p.done for p in snapshot.runs), sum(p.failed for p in snapshot.runs)
+    active = [p for p in snapshot.runs if p.active]
+    head = f"{done} of {len(snapshot.runs)} runs done, {failed} failed, {len(active)} begun"
+    if holder is None:
+        head += "; nobody works on it" + ("" if done + failed == len(snapshot.runs) else ", the same command goes on")
+    else:
+        left = snapshot.seconds_left(max(1, len(active)))
+        head += f"; {holder} works on it" + (f", about {minutes(left)} left" if left else "")
+    return [head, *(f"{p.run.label}  {epoch_line(p.line)}" for p in active if p.line is not None)]
+
+
 def benchmark_table(measured: Mapping[str, Any]) -> Table:
     """Return a table of what `benchmark.compare_training` measured."""
     threads = "one thread" if measured["threads"] == 1 else f"{measured['threads']} threads"

@@ -17,9 +17,13 @@ from numpy.typing import NDArray
 
 from fashion_compare.errors import UserError
 
+_HEADER = "fashion_compare"
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: Path | None = None) -> None:
     """Replace `path` by what `write` writes: same-directory temporary file, fsync, replace, fsync directory.
+
+    What was there before goes to `keep`, if that is given; a crash in between leaves `keep` alone, and whole.
 
     Raises:
         UserError: the directory cannot be written or the disk is full.
@@ -32,6 +36,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
+            if keep is not None and path.exists():
+                path.replace(keep)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -109,6 +115,11 @@ class RunDirectory:
         return self.path / "checkpoint" / "state.safetensors"
 
     @property
+    def previous_checkpoint(self) -> Path:
+        """The state an epoch before the newest, should that be damaged."""
+        return self.checkpoint.with_name("previous.safetensors")
+
+    @property
     def weights(self) -> Path:
         """The last epoch's weights and, as `best.*`, those of the best epoch by validation."""
         return self.path / "weights.safetensors"
@@ -127,6 +138,12 @@ class RunDirectory:
     def is_done(self) -> bool:
         """Whether the run ended and all its files are there."""
         return self.result.is_file()
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process left half written; nobody else may be at work here."""
+        for directory in (self.path, self.checkpoint.parent):
+            for path in directory.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
 
     def claim(self, identity: dict[str, Any]) -> None:
         """Take the directory for the run that `identity` defines, or find that it is this run's already.
@@ -189,23 +206,44 @@ def identity_hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(to_json(identity, indent=None).encode()).hexdigest()
 
 
-def save_arrays(path: Path, arrays: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None) -> None:
-    """Write named arrays and text to a safetensors file, atomically."""
+def save_arrays(
+    path: Path, arrays: dict[str, NDArray[Any]], metadata: dict[str, str] | None = None, *, keep: Path | None = None
+) -> None:
+    """Write named arrays and text to a safetensors file with a checksum, atomically; what was there goes to `keep`."""
     # The format stores memory as it lies, so a transposed view would be read back as another array.
-    write_bytes(path, safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
+    stored = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+    text = metadata or {}
+    # One entry that holds all of them: several come out in an order that changes from process to process.
+    header = {_HEADER: to_json({"text": text, "sha256": _checksum(stored, text)}, indent=None)}
+    content = safetensors.numpy.save(stored, header)
+    write_atomically(path, lambda file: file.write(content), keep=keep)
 
 
 def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Return the arrays and the text of a safetensors file.
 
     Raises:
-        UserError: it cannot be read or is no safetensors file.
+        UserError: it cannot be read, is no safetensors file, or its content is not what was written.
     """
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = json.loads((file.metadata() or {})[_HEADER])
+            text, checksum = dict(header["text"]), header["sha256"]
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete its directory to train the run again") from error
+    if checksum != _checksum(arrays, text):
+        raise UserError(f"{path} is damaged: its checksum is wrong; delete its directory to train the run again")
+    return arrays, text
+
+
+def _checksum(arrays: dict[str, NDArray[Any]], text: dict[str, str]) -> str:
+    """Return the SHA-256 of names, types, shapes and values, and of the text beside them."""
+    digest = hashlib.sha256(to_json(text).encode())
+    for name, value in sorted(arrays.items()):
+        digest.update(f"{name} {value.dtype.str} {value.shape} ".encode())
+        digest.update(np.ascontiguousarray(value).view(np.uint8).reshape(-1).data)
+    return digest.hexdigest()
 
 
 def load_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:

@@ -51,6 +51,7 @@ def train(
     dataset: Dataset,
     directory: RunDirectory,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> Classifier:
     """Train one run to its end, from its checkpoint if it has one, and write its weights and predictions.
 
@@ -60,6 +61,7 @@ def train(
         dataset: with the training part that this run sees.
         directory: claimed for this run; metrics, checkpoint, weights and predictions go there.
         on_epoch: called with each epoch's line of metrics.
+        on_note: called with what people should know, such as a damaged checkpoint that was done without.
 
     Returns:
         The classifier with the weights of the best epoch.
@@ -77,7 +79,7 @@ def train(
     }
 
     steps_per_epoch = math.ceil(len(dataset.train_labels) / configuration.batch_size)
-    progress = _resume(classifier, directory)
+    progress = _resume(classifier, directory, on_note)
     for epoch in range(len(progress.history), configuration.epochs + 1):
         if _out_of_patience(progress.history, configuration.patience):
             break
@@ -149,24 +151,36 @@ def _save(classifier: Classifier, progress: Progress, directory: RunDirectory) -
         **{f"best/{name}": value for name, value in progress.best.items()},
     }
     metadata = {"history": json.dumps(progress.history), "hash": directory.claimed_hash()}
-    save_arrays(directory.checkpoint, arrays, metadata)
+    save_arrays(directory.checkpoint, arrays, metadata, keep=directory.previous_checkpoint)
     directory.write_metrics(progress.history)
 
 
-def _resume(classifier: Classifier, directory: RunDirectory) -> Progress:
-    """Put the classifier where the checkpoint left it, if there is one."""
-    if not directory.checkpoint.exists():
-        return Progress()
-    arrays, metadata = load_arrays(directory.checkpoint)
-    if metadata.get("hash") != directory.claimed_hash() or "history" not in metadata:
-        raise UserError(f"{directory.checkpoint} is not this run's checkpoint; delete {directory.path} to start again")
-    groups: dict[str, Arrays] = {"weights": {}, "state": {}, "best": {}}
-    for key, value in arrays.items():
-        group, _, name = key.partition("/")
-        groups[group][name] = value
-    classifier.load_weights(groups["weights"])
-    classifier.load_state(groups["state"])
-    return Progress(json.loads(metadata["history"]), groups["best"])
+def _resume(classifier: Classifier, directory: RunDirectory, on_note: Callable[[str], None]) -> Progress:
+    """Put the classifier where the newest whole checkpoint left it, if there is one."""
+    damage: UserError | None = None
+    for path in (directory.checkpoint, directory.previous_checkpoint):
+        if not path.exists():
+            continue
+        try:
+            arrays, metadata = load_arrays(path)
+        except UserError as error:
+            damage = damage or error
+            continue
+        if metadata.get("hash") != directory.claimed_hash() or "history" not in metadata:
+            raise UserError(f"{path} is not this run's checkpoint; delete {directory.path} to start again")
+        groups: dict[str, Arrays] = {"weights": {}, "state": {}, "best": {}}
+        for key, value in arrays.items():
+            group, _, name = key.partition("/")
+            groups[group][name] = value
+        classifier.load_weights(groups["weights"])
+        classifier.load_state(groups["state"])
+        progress = Progress(json.loads(metadata["history"]), groups["best"])
+        if damage is not None:
+            on_note(f"{path.parent}: the newest state is damaged; went on from epoch {len(progress.history) - 1}")
+        return progress
+    if damage is not None:
+        raise damage
+    return Progress()
 
 
 def _write_weights(classifier: Classifier, progress: Progress, directory: RunDirectory) -> None:

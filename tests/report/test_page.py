@@ -40,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = resolve("synthetic", announce=lambda _: None)
     dataset = dataset_of(source)
     root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
-    assert not engine.run_all(plan.plan(study, source, dataset, root), workers=2).failures
+    assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
     found = results.collect(study, results.describe_dataset(dataset, study), root)
     found["gradcam"] = explain(study, found, dataset, root)
     results.write_results(found, root)

@@ -1,18 +1,22 @@
 """A tiny study on real worker processes: the same bits as in one process, nothing done twice, failures reported."""
 
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
 from fashion_compare.store import read_json
 from fashion_compare.study import engine
-from fashion_compare.study.engine import Outcome, available_cores, run_all
-from fashion_compare.study.plan import Run, plan
+from fashion_compare.study.engine import RETRIES, Outcome, run_all
+from fashion_compare.study.local import available_cores
+from fashion_compare.study.plan import Run, data_identity, plan
 from fashion_compare.study.progress import Snapshot
 from fashion_compare.study.results import collect, describe_dataset, known_failures, write_results
 from fashion_compare.study.spec import Study, parse_study
@@ -33,6 +37,7 @@ models:
   cnn:
     baseline: {epochs: 1, batch_size: 50}
 """
+Execute = Callable[[Run], dict[str, object]]
 DIVERGING = "ffnn/diverging/seed-0"
 GOOD = {"ffnn/baseline/seed-0", "ffnn/momentum/seed-0", "cnn/baseline/seed-0"}
 
@@ -52,7 +57,7 @@ class Ran:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Run the tiny study once for all tests, on two processes."""
     study, root = parse_study(TEXT, "tiny"), tmp_path_factory.mktemp("runs") / "tiny-stand-in"
-    runs = plan(study, SOURCE, dataset_of(SOURCE), root)
+    runs = plan(study, SOURCE, data_identity(dataset_of(SOURCE)), root)
     before, snapshots = dict(os.environ), []
     outcome = run_all(runs, workers=2, on_progress=snapshots.append)
     # What the workers' environment needs is set for their start alone.
@@ -142,7 +147,7 @@ def test_a_directory_of_another_run_is_refused(ran: Ran) -> None:
     """With another setting under the same name nothing is begun: one line names directory, hashes and setting."""
     other = parse_study(TEXT.replace("[16]", "[17]"), "tiny")
     with pytest.raises(UserError) as caught:
-        run_all(plan(other, SOURCE, dataset_of(SOURCE), ran.root), workers=2)
+        run_all(plan(other, SOURCE, data_identity(dataset_of(SOURCE)), ran.root), workers=2)
     line = str(caught.value)
     assert "\n" not in line
     for part in (
@@ -166,20 +171,98 @@ def test_changed_data_is_refused(ran: Ran, tmp_path: Path) -> None:
     assert not other.directory.is_done
 
 
-def die(_run: Run) -> None:
-    """End the worker as a lack of memory would."""
-    os._exit(9)
+LOST = "ffnn/momentum/seed-0"
 
 
-def test_a_worker_that_dies_ends_the_study_in_one_line(
-    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def counted(run: Run) -> int:
+    """Count the attempts at a run in a file beside it, for each is in a process of its own."""
+    path = run.root / f"attempts-{run.name}"
+    with path.open("ab") as file:
+        file.write(b".")
+    return path.stat().st_size
+
+
+def die_always(run: Run) -> dict[str, object]:
+    """End the worker of one run as a lack of memory would, whenever it is tried."""
+    counted(run)
+    if run.label == LOST:
+        os._exit(9)
+    return execute(run)
+
+
+def die_once(run: Run) -> dict[str, object]:
+    """End the worker of one run the first time."""
+    if counted(run) == 1 and run.label == LOST:
+        os._exit(9)
+    return execute(run)
+
+
+def short_of_memory_once(run: Run) -> dict[str, object]:
+    """Let one run meet, the first time, what torch says when the processor's memory is full."""
+    if counted(run) == 1 and run.label == LOST:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    return execute(run)
+
+
+def short_of_memory(run: Run) -> dict[str, object]:
+    """Let one run be short of memory whenever it is tried."""
+    counted(run)
+    if run.label == LOST:
+        np.empty(1 << 60, np.uint8)
+    return execute(run)
+
+
+def broken(run: Run) -> dict[str, object]:
+    """Let one run meet a mistake in the program."""
+    counted(run)
+    if run.label == LOST:
+        raise ZeroDivisionError("two\nlines")
+    return execute(run)
+
+
+def three_runs(ran: Ran, root: Path) -> list[Run]:
+    """Return the good runs of the fully connected network and of the cnn, to be done in another place."""
+    return [replace(run, root=root) for run in ran.runs if run.label in GOOD]
+
+
+@pytest.mark.parametrize(
+    ("what", "attempts", "reason"),
+    [
+        (die_always, RETRIES + 1, r"^its worker process died [^\n]*3 times, at last with nothing beside it$"),
+        (short_of_memory, RETRIES + 1, r"^it ran out of memory 3 times, at last with nothing beside it$"),
+        (broken, 1, r"^unexpected ZeroDivisionError: two lines$"),
+    ],
+)
+def test_what_one_run_meets_does_not_stop_the_others(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: Execute, attempts: int, reason: str
 ) -> None:
-    """When a worker process is killed, the error says so and how to go on, and names a run."""
-    monkeypatch.setattr(engine, "execute", die)
-    planned = run_of(ran, "ffnn/baseline/seed-0")
-    lost = Run("ffnn", "baseline", planned.configuration, 0, 200, SOURCE, tmp_path, planned.data)
-    with pytest.raises(UserError, match=r"^a worker process died while ffnn/baseline/seed-0 [^\n]*--workers 1[^\n]*$"):
-        run_all([lost], workers=1)
+    """The run is tried again where that makes sense, then reported in one line; the others end as ever."""
+    monkeypatch.setattr(engine, "execute", what)
+    notes: list[str] = []
+    runs = three_runs(ran, tmp_path)
+    outcome = run_all(runs, workers=2, on_note=notes.append)
+    assert set(outcome.failures) == {LOST}
+    assert re.match(reason, outcome.failures[LOST])
+    assert set(outcome.trained) == GOOD - {LOST}
+    assert (tmp_path / "attempts-momentum").stat().st_size == attempts
+    assert len([note for note in notes if note.startswith(LOST) and "trying again alone" in note]) == attempts - 1
+    for run in runs:
+        assert run.directory.is_done == (run.label != LOST)
+
+
+@pytest.mark.parametrize("what", [die_once, short_of_memory_once])
+def test_a_run_that_lost_its_worker_is_tried_again(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: Execute
+) -> None:
+    """A worker that dies once, or is once short of memory, costs nothing: all runs end, with the same predictions."""
+    monkeypatch.setattr(engine, "execute", what)
+    runs = three_runs(ran, tmp_path)
+    outcome = run_all(runs, workers=2)
+    assert (set(outcome.trained), outcome.failures) == (GOOD, {})
+    assert len(outcome.trained) == len(GOOD)
+    for run in runs:
+        with np.load(run.directory.predictions) as here, np.load(run_of(ran, run.label).directory.predictions) as there:
+            assert all(here[name].tobytes() == there[name].tobytes() for name in there.files)
 
 
 def test_a_study_with_a_failure_is_collected(ran: Ran) -> None:

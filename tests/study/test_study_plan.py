@@ -47,7 +47,7 @@ def run(place: Path, /, **changes: Any) -> Run:
 def test_every_model_configuration_and_seed_is_one_run(tmp_path: Path) -> None:
     """The default study is 2 models x 6 configurations x 3 seeds, each once, with the study's settings."""
     study = load_study("default")
-    runs = plan(study, SOURCE, dataset(), tmp_path)
+    runs = plan(study, SOURCE, data_identity(dataset()), tmp_path)
     assert len({run.label for run in runs}) == len(runs) == 36
     for planned in runs:
         assert planned.configuration == study.models[planned.model][planned.name]
@@ -67,7 +67,7 @@ def test_the_longest_runs_come_first(tmp_path: Path) -> None:
         "  cnn: {baseline: {epochs: 3}}\n",
         "x",
     )
-    labels = [planned.label for planned in plan(study, SOURCE, dataset(), tmp_path)]
+    labels = [planned.label for planned in plan(study, SOURCE, data_identity(dataset()), tmp_path)]
     assert labels == [
         "ffnn/longer/seed-4",
         "ffnn/longer/seed-2",
@@ -147,6 +147,6 @@ def test_a_run_travels(tmp_path: Path) -> None:
 
 def test_all_runs_of_the_default_study_differ(tmp_path: Path) -> None:
     """No two of its 36 runs share an identity or a directory."""
-    runs = plan(load_study("default"), SOURCE, dataset(), tmp_path)
+    runs = plan(load_study("default"), SOURCE, data_identity(dataset()), tmp_path)
     assert len({identity_hash(planned.identity) for planned in runs}) == 36
     assert len({planned.directory.path for planned in runs}) == 36

@@ -41,9 +41,11 @@ def setting(value: Any) -> str:
 
 
 def along(together: Mapping[str, Any]) -> str:
-    """Return what else moves with a parameter, as the end of a sentence; mostly nothing."""
-    moved = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in together.items())
-    return f" with {moved}" if moved else ""
+    """Return what else moves with a parameter, as the end of a sentence; mostly nothing, never more than three."""
+    moved = [f"{parameter_name(name)} {setting(value)}" for name, value in together.items()]
+    if len(moved) > 3:
+        moved[2:] = [f"{len(moved) - 2} more settings"]
+    return f" with {', '.join(moved)}" if moved else ""
 
 
 def findings(results: Mapping[str, Any]) -> list[Finding]:

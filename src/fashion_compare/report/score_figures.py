@@ -83,7 +83,9 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         {
             "model": model,
             "parameter": entry["parameter"],
-            "value": f"{setting(point['value'])}{along(point['together'])}",
+            # A label has room for one setting that moved along.
+            "value": setting(point["value"])
+            + (along(point["together"]) if len(point["together"]) < 2 else " and others"),
             "mean": point["change"]["mean"],
             "low": point["change"]["interval"][0],
             "high": point["change"]["interval"][1],

@@ -1,29 +1,24 @@
-"""Run many runs side by side, one process and one thread each; what is done already is not done again."""
+"""Run many runs side by side on an executor; what is done already is not done again, and no failure stops the rest."""
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
+from typing import Any
 
 from fashion_compare.errors import UserError
+from fashion_compare.study.local import local_pool
 from fashion_compare.study.plan import Run
 from fashion_compare.study.progress import Snapshot, snapshot
 from fashion_compare.study.worker import execute
 
 _POLL_SECONDS = 0.5
-# glibc hands freed memory back after every large tensor and faults it in again for the next, a tenth of the cnn's
-# time; keeping it costs nothing, for a worker's peak is the same. Other C libraries ignore the names.
-_WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
-# One thread from the first import on: limits set later leave a library's threads started.
-_WORKER_ENVIRONMENT |= {
-    f"{library}_THREADS": "1" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
-}
+# A run that ran out of memory or lost its worker is tried again, alone, this often.
+RETRIES = 2
+
+OpenPool = Callable[[int], AbstractContextManager[Executor]]
 
 
 @dataclass
@@ -38,20 +33,25 @@ class Outcome:
 def run_all(
     runs: Sequence[Run],
     *,
-    workers: int | None = None,
+    workers: int,
+    open_pool: OpenPool = local_pool,
     on_progress: Callable[[Snapshot], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run what is not done, in the order given, on `workers` processes (default: one per core).
+    """Run what is not done, in the order given, `workers` at a time.
 
-    A run that fails is recorded with its reason and the others go on.
+    A run that diverged or met an error is recorded with its reason and the others go on. One that ran out of memory, or
+    whose worker died, is tried again with nothing beside it, `RETRIES` times, before that is its reason.
 
     Args:
         runs: from `plan.plan`.
-        workers: processes; None for as many as there are cores to use.
+        workers: how many runs at a time.
+        open_pool: makes an executor of so many workers; closed, its workers are gone.
         on_progress: called about twice a second with how far each run is.
+        on_note: called with what people should know.
 
     Raises:
-        UserError: a directory holds another run, or a worker process died.
+        UserError: a directory holds another run.
         KeyboardInterrupt: after the workers were stopped; finished epochs are kept.
     """
     outcome = Outcome()
@@ -62,91 +62,76 @@ def run_all(
             outcome.done_before.append(run.label)
         else:
             todo.append(run)
-    if not todo:
-        return outcome
-    others = set(multiprocessing.active_children())
-    inherited = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
-    os.environ.update(_WORKER_ENVIRONMENT)
-    pool = ProcessPoolExecutor(
-        max_workers=min(workers or available_cores(), len(todo)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-    )
-    try:
-        with _interrupts_held_back():
-            futures = {pool.submit(execute, run): run for run in todo}
-        _wait_for(futures, runs, outcome, on_progress)
-        pool.shutdown()
-    except BaseException:
-        # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        for name, value in inherited.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    work = _Work(outcome, on_note)
+    waiting = deque(todo)
+    while waiting or work.suspects:
+        # Suspects first and one by one: a run that takes its worker down would take others along.
+        queue = deque([work.suspects.popleft()]) if work.suspects else waiting
+        width = min(workers, len(queue))
+        with open_pool(width) as pool:
+            _work_through(queue, pool, width, work, lambda: on_progress(snapshot(runs, outcome.failures)))
     return outcome
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass
+class _Work:
+    """How runs ended, and the suspects among them: those whose worker died or that ran out of memory."""
+
+    outcome: Outcome
+    on_note: Callable[[str], None]
+    suspects: deque[Run] = field(default_factory=deque)
+    losses: Counter[str] = field(default_factory=Counter)
+
+    def _lost(self, run: Run, reason: str) -> None:
+        """Put a run among the suspects, or give it up."""
+        self.losses[run.label] += 1
+        if self.losses[run.label] > RETRIES:
+            self.outcome.failures[run.label] = (
+                f"{reason} {self.losses[run.label]} times, at last with nothing beside it"
+            )
+        else:
+            self.on_note(f"{run.label}: {reason}; trying again alone")
+            self.suspects.append(run)
+
+    def settle(self, run: Run, future: "Future[dict[str, Any]]") -> bool:
+        """Record how a run ended; return whether it was lost, so that its pool should get no more."""
+        try:
+            entry = future.result()
+        except BrokenProcessPool:
+            self._lost(run, "its worker process died (out of memory?)")
+            return True
+        except UserError as error:
+            self.outcome.failures[run.label] = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever one run meets, the others go on, and the reason is kept
+            # torch has no exception of its own for the processor's memory.
+            if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+                self._lost(run, "it ran out of memory")
+                return True
+            self.outcome.failures[run.label] = f"unexpected {type(error).__name__}: {UserError(str(error))}"
+        else:
+            self.outcome.trained.append(run.label)
+            for note in entry["notes"]:
+                self.on_note(f"{run.label}: {note}")
+        return False
 
 
-def _wait_for(
-    futures: dict["Future[dict[str, object]]", Run],
-    runs: Sequence[Run],
-    outcome: Outcome,
-    on_progress: Callable[[Snapshot], None],
-) -> None:
-    pending = set(futures)
-    on_progress(snapshot(runs, outcome.failures))
-    while pending:
-        finished, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in finished:
-            run = futures[future]
+def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work, show: Callable[[], None]) -> None:
+    """Keep `width` runs going until the queue is empty or one was lost, then wait for the others.
+
+    No more are handed over than there are workers, so that those in flight when a worker dies are all suspects.
+    """
+    in_flight: dict[Future[dict[str, Any]], Run] = {}
+    lost = False
+    show()
+    while in_flight or (queue and not lost):
+        while queue and not lost and len(in_flight) < width:
             try:
-                future.result()
-                outcome.trained.append(run.label)
-            except UserError as error:
-                outcome.failures[run.label] = str(error)
-            except MemoryError:
-                outcome.failures[run.label] = "out of memory; with --workers 1 the study needs less"
-            except BrokenProcessPool as error:
-                raise UserError(
-                    f"a worker process died while {run.label} waited or ran (out of memory?); "
-                    "the same command goes on where it stopped, with --workers 1 it needs less memory"
-                ) from error
-        on_progress(snapshot(runs, outcome.failures))
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let a Ctrl-C wait; processes started meanwhile never see one, not even while they import."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # It unblocks Ctrl-C when it starts, so it has to be there already.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, however it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+                future = pool.submit(execute, queue[0])
+            except BrokenProcessPool:
+                lost = True
+            else:
+                in_flight[future] = queue.popleft()
+        finished, _ = wait(in_flight, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            lost = work.settle(in_flight.pop(future), future) or lost
+        show()

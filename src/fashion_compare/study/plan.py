@@ -25,7 +25,7 @@ class Run:
         configuration: what to train, and how.
         seed: of everything random in it.
         training_images: how many the run sees; None for all.
-        source: where its worker reads the data.
+        source: where its worker reads the data; None for a run that is only looked at.
         root: the study's directory.
         data: hashes that must hold for the data, part of the run's identity.
     """
@@ -35,7 +35,7 @@ class Run:
     configuration: Configuration
     seed: int
     training_images: int | None
-    source: Source
+    source: Source | None
     root: Path
     data: dict[str, Any]
 
@@ -88,9 +88,15 @@ def data_identity(dataset: Dataset) -> dict[str, Any]:
     return {"name": dataset.name, "sha256": dataset.sha256, "split_sha256": dataset.split_sha256}
 
 
-def plan(study: Study, source: Source, dataset: Dataset, root: Path) -> list[Run]:
-    """Return the study's runs, the longest first, so that no worker is left with a long one at the end."""
-    data = data_identity(dataset)
+def plan(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
+    """Return the study's runs, the longest first, so that no worker is left with a long one at the end.
+
+    Args:
+        study: the resolved study.
+        source: where workers read the data; None for runs that are only looked at.
+        data: from `data_identity`.
+        root: the study's directory.
+    """
     runs = [
         Run(model, name, configuration, seed, study.training_images, source, root, data)
         for model, configurations in study.models.items()

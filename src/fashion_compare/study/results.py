@@ -161,6 +161,7 @@ def _summarise(
     summary: dict[str, Any] = {
         "config": configuration.model_dump(mode="json"),
         "change": _changes(study, model).get(name),
+        "complexity": _complexity(configuration),
         "runs": entries,
     }
     if not entries:

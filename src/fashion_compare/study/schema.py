@@ -67,6 +67,7 @@ class Run(_Entry):
     per_class: Annotated[list[PerClass], Field(description="test set, by class")]
     confusion: Annotated[list[list[int]], Field(description="test set, images: [class][answer]")]
     last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
+    notes: Annotated[list[str], Field(description="what people should know about how it was trained")] = []
     environment: dict[str, Any]
 
 
@@ -89,17 +90,6 @@ class Change(_Entry):
     together: Annotated[dict[str, Any], Field(description="other settings that differ from the baseline's")]
 
 
-class Configuration(_Entry):
-    """A configuration: its settings, its runs, and what they have in common."""
-
-    config: dict[str, Any]
-    change: Change | None
-    runs: list[Run]
-    mean: dict[str, Any] | None = None
-    interval: dict[Part, dict[Metric, Estimate]] | None = None
-    fitting: dict[str, float | int | bool] | None = None
-
-
 class Layer(_Entry):
     """One layer's cost for one image, forward."""
 
@@ -120,10 +110,22 @@ class Complexity(_Entry):
     weights_bytes: int
 
 
+class Configuration(_Entry):
+    """A configuration: its settings, its runs, and what they have in common."""
+
+    config: dict[str, Any]
+    change: Change | None
+    complexity: Complexity
+    runs: list[Run]
+    mean: dict[str, Any] | None = None
+    interval: dict[Part, dict[Metric, Estimate]] | None = None
+    fitting: dict[str, float | int | bool] | None = None
+
+
 class ModelResults(_Entry):
     """Everything about one model."""
 
-    complexity: Complexity
+    complexity: Annotated[Complexity, Field(description="of the baseline")]
     configurations: dict[str, Configuration]
 
 

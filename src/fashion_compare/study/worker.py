@@ -34,11 +34,15 @@ def execute(run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None) -> dic
     if directory.is_done:
         entry: dict[str, Any] = read_json(directory.result)
         return entry
+    directory.remove_leftovers()
+    notes: list[str] = []
+    assert run.source is not None
     dataset = dataset_of(run.source)
     if data_identity(dataset) != run.data:
         raise DataError(f"the data changed while the study ran ({run.source.description}); start it again")
-    train(run.configuration, run.seed, training_subset(dataset, run.training_images), directory, on_epoch)
-    entry = result_entry(run)
+    images = training_subset(dataset, run.training_images)
+    train(run.configuration, run.seed, images, directory, on_epoch, notes.append)
+    entry = result_entry(run) | {"notes": notes}
     write_json(directory.result, entry)
     shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)
     return entry

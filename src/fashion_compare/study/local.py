@@ -1,0 +1,83 @@
+"""The local executor: a pool of processes with one thread each, that leaves Ctrl-C to its parent and ends with it."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+
+# glibc hands freed memory back after every large tensor and faults it in again for the next, a tenth of the cnn's
+# time; keeping it costs nothing, for a worker's peak is the same. Other C libraries ignore the names.
+WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
+# One thread from the first import on: limits set later leave a library's threads started.
+WORKER_ENVIRONMENT |= {
+    f"{library}_THREADS": "1" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
+}
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def local_pool(workers: int) -> Iterator[Executor]:
+    """Yield a pool of so many processes; left by an exception, they are stopped where they are."""
+    others = set(multiprocessing.active_children())
+    inherited = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
+    os.environ.update(WORKER_ENVIRONMENT)
+    pool = _Pool(max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        for name, value in inherited.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes, which it does when work is handed over, with Ctrl-C held back."""
+
+    def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        with _interrupts_held_back():
+            return super().submit(*args, **kwargs)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let a Ctrl-C wait; processes started meanwhile never see one, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # It unblocks Ctrl-C when it starts, so it has to be there already.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when the parent is gone, however it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
