@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from fashion_compare.errors import UsageError, UserError, nearest
 if TYPE_CHECKING:
     from fashion_compare.data.dataset import Dataset
     from fashion_compare.data.sources import Source
+    from fashion_compare.study.engine import OpenPool
 
 app = typer.Typer(
     name="fashion-compare",
@@ -80,11 +82,22 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Runs side by side; default one per core.")
     ] = None,
+    engine: Annotated[str, typer.Option(help="Where runs are done: local, or dask (with the extra 'dask').")] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="dask's, tcp://HOST:PORT or tls://HOST:PORT; default a local cluster.")
+    ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(help="PEM file of the authority, for tls://.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate, for tls://.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key, for tls://.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
     from fashion_compare.study import spec
 
+    if engine not in ("local", "dask"):
+        raise UsageError(f"--engine {engine}: {nearest(engine, ['local', 'dask'])}")
+    if scheduler is not None and (engine != "dask" or not scheduler.startswith(("tcp://", "tls://"))):
+        raise UsageError(f"--scheduler {scheduler}: expected tcp://HOST:PORT or tls://HOST:PORT, with --engine dask")
     resolved = spec.load_study(study)
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
@@ -92,7 +105,8 @@ def run(
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import engine, plan, results
+    from fashion_compare.study import plan, results
+    from fashion_compare.study.engine import run_all
     from fashion_compare.study.local import available_cores
 
     source, dataset = _load(data, stand_in_allowed=True)
@@ -105,9 +119,11 @@ def run(
             one.directory.claim(one.identity)
         write_text(root / "study.yaml", spec.to_yaml(resolved))
         write_json(root / "dataset.json", described)
-        console.say(f"{len(runs)} runs in {root}, {count} side by side, one thread each")
+        where = f"{count} side by side" if scheduler is None else f"on the workers of {scheduler}"
+        console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
         with console.study_progress(count, quiet=quiet) as show:
-            outcome = engine.run_all(runs, workers=count, on_progress=show, on_note=console.say)
+            width, open_pool = _executor(engine, scheduler, (tls_ca, tls_cert, tls_key), count, dataset)
+            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=show, on_note=console.say)
         for label, reason in outcome.failures.items():
             _fail(f"{label} failed: {reason}", 1)
         found = results.collect(resolved, described, root, outcome.failures)
@@ -253,6 +269,22 @@ def init(
         raise UsageError(f"{path} exists already; choose another name with --output")
     write_text(path, text)
     print(f"{path} written. Give it a name of its own (name: …), edit it, then: fashion-compare run {path}")
+
+
+def _executor(
+    engine: str, scheduler: str | None, tls: tuple[Path | None, ...], workers: int, dataset: "Dataset"
+) -> "tuple[int, OpenPool]":
+    """Return how many runs to hand over at a time, and what makes the executor."""
+    if engine == "local":
+        from fashion_compare.study.local import local_pool
+
+        return workers, local_pool
+    try:
+        from fashion_compare.study.cluster import IN_FLIGHT, Scheduler, dask_pool
+    except ModuleNotFoundError as error:
+        raise UsageError("--engine dask needs the extra 'dask': pip install 'fashion-compare[dask]'") from error
+    named = None if scheduler is None else Scheduler(scheduler, *tls)
+    return IN_FLIGHT, partial(dask_pool, dataset=dataset, scheduler=named, workers=workers)
 
 
 def _load(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":

@@ -23,8 +23,15 @@ def dataset_of(source: Source) -> Dataset:
     return load(source)
 
 
-def execute(run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None) -> dict[str, Any]:
+def execute(
+    run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None, dataset: Dataset | None = None
+) -> dict[str, Any]:
     """Train and score `run`, unless it is done already, and return its entry of results.json.
+
+    Args:
+        run: what to train.
+        on_epoch: called with each epoch's line of metrics.
+        dataset: the data, where it need not be read from the run's source.
 
     Raises:
         UserError: the run diverged, its directory holds another run, or the data or the disk failed.
@@ -36,10 +43,11 @@ def execute(run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None) -> dic
         return entry
     directory.remove_leftovers()
     notes: list[str] = []
-    assert run.source is not None
-    dataset = dataset_of(run.source)
+    if dataset is None:
+        assert run.source is not None
+        dataset = dataset_of(run.source)
     if data_identity(dataset) != run.data:
-        raise DataError(f"the data changed while the study ran ({run.source.description}); start it again")
+        raise DataError(f"the data changed while the study ran ({dataset.source}); start it again")
     images = training_subset(dataset, run.training_images)
     train(run.configuration, run.seed, images, directory, on_epoch, notes.append)
     entry = result_entry(run) | {"notes": notes}

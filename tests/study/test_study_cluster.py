@@ -1,0 +1,176 @@
+"""On dask's workers, which share no directory with this process or each other, a study ends with the same bits."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trustme
+
+pytest.importorskip("distributed", reason="needs the extra 'dask'")
+
+from fashion_compare.data.sources import Source
+from fashion_compare.errors import UsageError, UserError
+from fashion_compare.study import cluster
+from fashion_compare.study.cluster import IN_FLIGHT, Scheduler, dask_pool
+from fashion_compare.study.engine import run_all
+from fashion_compare.study.plan import Run, data_identity, plan
+from fashion_compare.study.spec import parse_study
+from fashion_compare.study.worker import dataset_of, execute
+
+SOURCE = Source("synthetic", None, "the stand-in, for tests")
+TEXT = """
+name: tiny
+seeds: 2
+training_images: 300
+models:
+  ffnn:
+    baseline: {hidden_sizes: [16], epochs: 2, dropout: 0.2}
+    variations:
+      diverging: {learning_rate: 100, together_with: {optimizer: sgd, batch_size: 5}}
+  cnn:
+    baseline: {epochs: 1, batch_size: 50, dropout: 0.2}
+"""
+FILES = {"config.json", "metrics.jsonl", "weights.safetensors", "predictions.npz", "result.json"}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """The runs that end well, done in this process."""
+    root = tmp_path_factory.mktemp("local")
+    runs = plan(parse_study(TEXT, "tiny"), SOURCE, data_identity(dataset_of(SOURCE)), root)
+    for run in runs:
+        if run.name != "diverging":
+            execute(run)
+    return runs
+
+
+def assert_same(local: list[Run], root: Path) -> None:
+    """Each run's files are in its directory here, with the bits of the local ones."""
+    for run in local:
+        if run.name == "diverging":
+            continue
+        here = replace(run, root=root).directory
+        assert {path.name for path in here.path.iterdir()} == FILES
+        assert here.weights.read_bytes() == run.directory.weights.read_bytes()
+        with np.load(here.predictions) as ours, np.load(run.directory.predictions) as theirs:
+            assert all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs.files)
+        plain = [
+            [{k: v for k, v in line.items() if k != "seconds"} for line in directory.read_metrics()]
+            for directory in (here, run.directory)
+        ]
+        assert plain[0] == plain[1]
+
+
+def through_dask(local: list[Run], root: Path, scheduler: Scheduler | None) -> dict[str, str]:
+    open_pool = partial(dask_pool, dataset=dataset_of(SOURCE), scheduler=scheduler, workers=2)
+    outcome = run_all([replace(run, root=root) for run in local], workers=IN_FLIGHT, open_pool=open_pool)
+    assert len(outcome.trained) == 4
+    return outcome.failures
+
+
+@pytest.mark.slow
+def test_a_local_cluster(local: list[Run], tmp_path: Path) -> None:
+    """Two processes of dask's own: same bits; the diverging run is a failure here as anywhere."""
+    failures = through_dask(local, tmp_path, None)
+    assert set(failures) == {f"ffnn/diverging/seed-{seed}" for seed in (0, 1)}
+    assert all("non-finite loss in epoch 1" in reason for reason in failures.values())
+    assert_same(local, tmp_path)
+
+
+class Machines:
+    """A scheduler and workers on loopback, each in a directory of its own."""
+
+    def __init__(self, root: Path, *options: str) -> None:
+        self.root, self.options, self.processes = root, options, []
+        self.file = root / "scheduler.json"
+        self.start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)
+        )
+        deadline = time.monotonic() + 60
+        while not self.file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def start(self, what: str, *words: str) -> "subprocess.Popen[bytes]":
+        place = self.root / f"{what}-{len(self.processes)}"
+        place.mkdir(parents=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", what, *words, *self.options],
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.processes.append(process)
+        return process
+
+    def worker(self) -> "subprocess.Popen[bytes]":
+        place = str(self.root / f"files-{len(self.processes)}")
+        words = ["--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", place]
+        return self.start("worker", self.address, *words)
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    made = Machines(tmp_path / "machines")
+    yield made
+    made.stop()
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_in_the_middle(local: list[Run], machines: Machines, tmp_path: Path) -> None:
+    """Of two workers one is killed once a first run has come back: the other does the rest, to the same bits."""
+    doomed, _ = machines.worker(), machines.worker()
+    root = tmp_path / "out"
+    runs = [replace(run, root=root) for run in local]
+
+    def kill_at_the_first(snapshot: object) -> None:
+        if doomed.poll() is None and any(run.directory.is_done for run in runs):
+            doomed.kill()
+
+    open_pool = partial(dask_pool, dataset=dataset_of(SOURCE), scheduler=Scheduler(machines.address), workers=2)
+    outcome = run_all(runs, workers=IN_FLIGHT, open_pool=open_pool, on_progress=kill_at_the_first)
+    assert doomed.poll() is not None
+    assert len(outcome.trained) == 4
+    assert_same(local, root)
+
+
+@pytest.mark.slow
+def test_tls_with_certificates(local: list[Run], tmp_path: Path) -> None:
+    """With tls:// both sides show a certificate of the same authority; without one nobody is let in."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    paths = [tmp_path / name for name in ("ca.pem", "certificate.pem", "key.pem")]
+    authority.cert_pem.write_to_path(paths[0])
+    certificate.cert_chain_pems[0].write_to_path(paths[1])
+    certificate.private_key_pem.write_to_path(paths[2])
+    options = zip(("--tls-ca-file", "--tls-cert", "--tls-key"), paths, strict=True)
+    words = [word for option, path in options for word in (option, str(path))]
+    machines = Machines(tmp_path / "machines", *words, "--protocol", "tls")
+    try:
+        machines.worker()
+        assert machines.address.startswith("tls://")
+        through_dask(local, tmp_path / "out", Scheduler(machines.address, *paths))
+        assert_same(local, tmp_path / "out")
+        with pytest.raises(UsageError, match="--tls-ca None: expected a PEM file"):
+            through_dask(local, tmp_path / "other", Scheduler(machines.address))
+    finally:
+        machines.stop()
+
+
+def test_a_scheduler_that_is_not_there(local: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says where nobody answered, and how to start one."""
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
+    with pytest.raises(UserError, match=r"^no dask scheduler answers at tcp://127.0.0.1:9 [^\n]*dask scheduler[^\n]*$"):
+        through_dask(local, tmp_path, Scheduler("tcp://127.0.0.1:9"))
