@@ -1,7 +1,8 @@
 """Run many runs side by side on an executor; what is done already is not done again, and no failure stops the rest."""
 
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -11,7 +12,7 @@ from typing import Any
 from fashion_compare.errors import UserError
 from fashion_compare.study.local import local_pool
 from fashion_compare.study.plan import Run
-from fashion_compare.study.progress import Snapshot, snapshot
+from fashion_compare.study.progress import Snapshot, Tracker
 from fashion_compare.study.worker import execute
 
 _POLL_SECONDS = 0.5
@@ -62,14 +63,15 @@ def run_all(
             outcome.done_before.append(run.label)
         else:
             todo.append(run)
-    work = _Work(outcome, on_note)
+    work = _Work(outcome, on_note, Tracker(runs), on_progress)
     waiting = deque(todo)
     while waiting or work.suspects:
         # Suspects first and one by one: a run that takes its worker down would take others along.
         queue = deque([work.suspects.popleft()]) if work.suspects else waiting
         width = min(workers, len(queue))
         with open_pool(width) as pool:
-            _work_through(queue, pool, width, work, lambda: on_progress(snapshot(runs, outcome.failures)))
+            _work_through(queue, pool, width, work)
+    work.show()
     return outcome
 
 
@@ -79,8 +81,16 @@ class _Work:
 
     outcome: Outcome
     on_note: Callable[[str], None]
+    tracker: Tracker
+    on_progress: Callable[[Snapshot], None]
     suspects: deque[Run] = field(default_factory=deque)
     losses: Counter[str] = field(default_factory=Counter)
+
+    def show(self, in_flight: Iterable[Run] = ()) -> None:
+        """Look at the runs in flight, and report on all."""
+        for run in in_flight:
+            self.tracker.update(run)
+        self.on_progress(self.tracker.snapshot())
 
     def _lost(self, run: Run, reason: str) -> None:
         """Put a run among the suspects, or give it up."""
@@ -95,6 +105,11 @@ class _Work:
 
     def settle(self, run: Run, future: "Future[dict[str, Any]]") -> bool:
         """Record how a run ended; return whether it was lost, so that its pool should get no more."""
+        lost = self._record(run, future)
+        self.tracker.update(run, failed=run.label in self.outcome.failures)
+        return lost
+
+    def _record(self, run: Run, future: "Future[dict[str, Any]]") -> bool:
         try:
             entry = future.result()
         except BrokenProcessPool:
@@ -115,14 +130,15 @@ class _Work:
         return False
 
 
-def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work, show: Callable[[], None]) -> None:
+def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work) -> None:
     """Keep `width` runs going until the queue is empty or one was lost, then wait for the others.
 
     No more are handed over than there are workers, so that those in flight when a worker dies are all suspects.
     """
     in_flight: dict[Future[dict[str, Any]], Run] = {}
     lost = False
-    show()
+    work.show()
+    shown = time.monotonic()
     while in_flight or (queue and not lost):
         while queue and not lost and len(in_flight) < width:
             try:
@@ -134,4 +150,6 @@ def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work, sh
         finished, _ = wait(in_flight, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in finished:
             lost = work.settle(in_flight.pop(future), future) or lost
-        show()
+        if time.monotonic() - shown >= _POLL_SECONDS:
+            work.show(in_flight.values())
+            shown = time.monotonic()

@@ -76,6 +76,21 @@ def snapshot(runs: Sequence[Run], failures: Mapping[str, str]) -> Snapshot:
     return Snapshot(tuple(_progress(run, run.label in failures) for run in runs))
 
 
+class Tracker:
+    """Follows a study's runs, and reads the files of those alone that may have moved on: a study can have thousands."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._held = {run.label: _progress(run, failed=False) for run in runs}
+
+    def update(self, run: Run, *, failed: bool = False) -> None:
+        """Read again how far one run is."""
+        self._held[run.label] = _progress(run, failed)
+
+    def snapshot(self) -> Snapshot:
+        """Return all runs as they were last seen."""
+        return Snapshot(tuple(self._held.values()))
+
+
 def _progress(run: Run, failed: bool) -> RunProgress:
     history = run.directory.read_metrics()
     return RunProgress(
