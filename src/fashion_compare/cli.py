@@ -13,9 +13,11 @@ from fashion_compare import __version__
 from fashion_compare.errors import UsageError, UserError, nearest
 
 if TYPE_CHECKING:
+    from fashion_compare.console import Show
     from fashion_compare.data.dataset import Dataset
     from fashion_compare.data.sources import Source
     from fashion_compare.study.engine import OpenPool
+    from fashion_compare.study.progress import Snapshot
 
 app = typer.Typer(
     name="fashion-compare",
@@ -89,6 +91,7 @@ def run(
     tls_ca: Annotated[Path | None, typer.Option(help="PEM file of the authority, for tls://.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate, for tls://.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key, for tls://.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Mirror curves (with its extra).")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
@@ -123,7 +126,8 @@ def run(
         console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
         with console.study_progress(count, quiet=quiet) as show:
             width, open_pool = _executor(engine, scheduler, (tls_ca, tls_cert, tls_key), count, dataset)
-            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=show, on_note=console.say)
+            watch = _mirrored(show, root) if tensorboard else show
+            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
         for label, reason in outcome.failures.items():
             _fail(f"{label} failed: {reason}", 1)
         found = results.collect(resolved, described, root, outcome.failures)
@@ -285,6 +289,21 @@ def _executor(
         raise UsageError("--engine dask needs the extra 'dask': pip install 'fashion-compare[dask]'") from error
     named = None if scheduler is None else Scheduler(scheduler, *tls)
     return IN_FLIGHT, partial(dask_pool, dataset=dataset, scheduler=named, workers=workers)
+
+
+def _mirrored(show: "Show", root: Path) -> "Show":
+    """Return `show`, followed by writing what is new for TensorBoard."""
+    try:
+        from fashion_compare.study.tracking import TensorBoardMirror
+    except ModuleNotFoundError as error:
+        raise UsageError("--tensorboard needs its extra: pip install 'fashion-compare[tensorboard]'") from error
+    mirror = TensorBoardMirror(root)
+
+    def watch(snapshot: "Snapshot") -> None:
+        show(snapshot)
+        mirror.update(snapshot)
+
+    return watch
 
 
 def _load(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
