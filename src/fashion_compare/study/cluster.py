@@ -5,6 +5,7 @@ The images travel to each worker once, a finished run's files come back through 
 
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -103,7 +104,10 @@ class _DaskPool(Executor):
 
     def __init__(self, client: Any, dataset: Dataset) -> None:
         self._client = client
-        self._dataset = client.scatter(dataset, broadcast=True, hash=False)
+        # As a task, which can be done again: data that was scattered is lost with the workers that hold it.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            self._dataset = client.submit(_received, dataset, pure=False)
         self._remote: dict[Future[Entry], Any] = {}
 
     def submit(self, execute: Execute, run: Run) -> "Future[Entry]":  # type: ignore[override]
@@ -133,6 +137,11 @@ class _DaskPool(Executor):
     def cancel(self) -> None:
         """Give up what has not finished."""
         self._client.cancel(list(self._remote.values()))
+
+
+def _received(dataset: Dataset) -> Dataset:
+    """Hand the data on: other workers get it from the one that did this, or do it again when that one is gone."""
+    return dataset
 
 
 def _execute_there(execute: Execute, run: Run, dataset: Dataset) -> tuple[Entry, dict[str, bytes]]:
