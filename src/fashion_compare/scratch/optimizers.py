@@ -1,5 +1,6 @@
 """Optimisers: how a gradient becomes a step. Formulas and defaults are PyTorch's, in whole-vector passes."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +20,7 @@ def clip_norm(gradient: Array, maximum: float) -> None:
 
 
 @dataclass(kw_only=True)
-class Optimizer:
+class Optimizer(ABC):
     """What all optimisers share.
 
     Attributes:
@@ -50,8 +51,9 @@ class Optimizer:
         gradient[decaying] += self.weight_decay * parameters[decaying]
         return gradient
 
+    @abstractmethod
     def _update(self, parameters: Array, gradient: Array) -> None:
-        raise NotImplementedError
+        """Take the step that the formula says."""
 
     def _memory(self, name: str, like: Array) -> Array:
         """Return the vector of that name, zeros at first."""
