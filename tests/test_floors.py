@@ -31,6 +31,7 @@ FLOORS = {
     "study": 4,
     "report": 5,
     "console": 6,
+    "commands": 6,
     "cli": 6,
     "__main__": 6,
 }

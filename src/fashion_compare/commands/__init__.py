@@ -1,0 +1,1 @@
+"""The commands, one function each; heavy imports wait until a command needs them."""

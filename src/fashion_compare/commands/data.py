@@ -1,0 +1,18 @@
+"""The command about the data."""
+
+from fashion_compare.commands.options import Data, load_data
+
+
+def data(data: Data = "auto") -> None:
+    """Find Fashion-MNIST (download it if need be), verify it, and say what it is."""
+    import numpy as np
+
+    source, dataset = load_data(data)
+    print(f"{dataset.name}, {dataset.source}" + (f": {source.directory}" if source.directory else ""))
+    for part in ("train", "validation", "test"):
+        labels = getattr(dataset, f"{part}_labels")
+        counts = np.bincount(labels, minlength=len(dataset.class_names))
+        print(f"{part:>10}: {len(labels):>6} images, {counts.min()} to {counts.max()} of each class")
+    for name, digest in dataset.sha256.items():
+        print(f"{digest}  {name}")
+    print(f"{dataset.split_sha256}  validation indices")

@@ -1,0 +1,80 @@
+"""Commands about one model: train it once, measure how fast it trains."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fashion_compare.commands.options import Data, Out, Quiet, check_writable, load_data
+from fashion_compare.errors import UsageError, nearest
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="ffnn or cnn.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting, repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights, batch order and dropout.")] = 0,
+    data: Data = "auto",
+    out: Out = Path("runs"),
+    quiet: Quiet = False,
+) -> None:
+    """Train one model once, with live progress. Resumes by itself."""
+    from fashion_compare import console
+    from fashion_compare.lock import exclusive
+    from fashion_compare.study import plan, spec
+    from fashion_compare.study.worker import execute
+
+    changes = spec.parse_settings(settings or [])
+    configuration = spec.configuration(model, changes, f"train {model}")
+    check_writable(out)
+    source, dataset = load_data(data)
+    name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
+    root = out / ("train-stand-in" if dataset.is_stand_in else "train")
+    one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
+    with exclusive(one.directory.path):
+        entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
+    for note in entry.get("notes", []):
+        console.say(note)
+    test = entry["test"]
+    print(
+        f"{one.label}: best epoch {entry['best_epoch']} of {entry['epochs']} by validation; test accuracy "
+        f"{test['accuracy']:.4f}, macro F1 {test['f1_macro']:.4f}, macro AUC {test['auc_macro_ovr']:.4f}; "
+        f"{entry['seconds']:.1f} s of training"
+    )
+    print(f"Files: {one.directory.path}")
+
+
+def bench(
+    what: Annotated[str, typer.Argument(help="scratch: the network from scratch, beside torch and scikit-learn.")],
+    data: Data = "auto",
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Of every contestant alike.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Epochs of each contestant that count.")] = 9,
+    batch_size: Annotated[
+        list[int] | None, typer.Option(min=1, max=60_000, help="Images per step, repeatable; default 128 and 256.")
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, max=55_000, help="Images per epoch; default all.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure how fast the network from scratch trains. Prints a table, then the same and more as JSON."""
+    if what != "scratch":
+        raise UsageError(f"unknown benchmark '{what}': {nearest(what, ['scratch'])}")
+    import json
+
+    from fashion_compare import console
+    from fashion_compare.benchmark import compare_training
+
+    _, dataset = load_data(data)
+    available = len(dataset.train_labels[:images])
+    if max(batch_size or [1]) > available:
+        raise UsageError(f"--batch-size {max(batch_size or [1])}: expected at most the {available} images of an epoch")
+    measured = compare_training(
+        dataset.train_images[:images],
+        dataset.train_labels[:images],
+        batch_sizes=tuple(batch_size or (128, 256)),
+        rounds=rounds,
+        threads=threads,
+        on_round=(lambda _: None) if quiet else console.say,
+    )
+    console.result_console.print(console.benchmark_table(measured))
+    print(json.dumps(measured))

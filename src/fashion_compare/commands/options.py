@@ -1,0 +1,58 @@
+"""What several commands share: options, and what is checked before work starts."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fashion_compare.errors import UsageError
+
+if TYPE_CHECKING:
+    from fashion_compare.data.dataset import Dataset
+    from fashion_compare.data.sources import Source
+
+StudyName = Annotated[
+    str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, quick) or a .yaml file.")
+]
+Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
+Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+StudyDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/default.")]
+
+
+def complain(message: str) -> None:
+    """Print what went wrong, in one line."""
+    print(f"fashion-compare: {message}", file=sys.stderr)
+
+
+def load_data(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
+    """Find, verify and read the data."""
+    from fashion_compare import console
+    from fashion_compare.data import sources
+    from fashion_compare.study.worker import dataset_of
+
+    with console.download_progress() as progress:
+        source = sources.resolve(data, stand_in_allowed=stand_in_allowed, announce=console.say, progress=progress)
+    return source, dataset_of(source)
+
+
+def check_study_directory(directory: Path) -> None:
+    """Refuse a directory that no study was run in."""
+    if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
+        known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
+        hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
+        raise UsageError(
+            f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
+        )
+
+
+def check_writable(out: Path) -> None:
+    """Find out before the work, not after it, whether results can be written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; choose a directory that can be written") from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out}: no right to write there; choose another directory")
