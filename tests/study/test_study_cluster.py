@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -133,7 +133,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     made.stop()
 
 
-def kill_the_first_worker(marker: Path, run: Run, dataset: Dataset) -> dict[str, object]:
+def kill_the_first_worker(marker: Path, run: Run, on_epoch: object, dataset: Dataset) -> dict[str, object]:
     """Kill the worker that comes here first, in the middle of its run; train in any other."""
     try:
         marker.touch(exist_ok=False)
@@ -156,6 +156,37 @@ def test_a_worker_that_dies_in_the_middle(
     time.sleep(1)
     assert sorted(worker.poll() is None for worker in workers) == [False, True]
     assert_same(local, tmp_path / "out")
+
+
+def wait_after_each_epoch(
+    run: Run, on_epoch: Callable[[dict[str, object]], None], dataset: Dataset
+) -> dict[str, object]:
+    """Train as ever, with time to look."""
+
+    def slowly(line: dict[str, object]) -> None:
+        on_epoch(line)
+        time.sleep(1.5)
+
+    return execute(run, slowly, dataset)
+
+
+@pytest.mark.slow
+def test_progress_of_runs_elsewhere(
+    local: list[Run], machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run's lines of metrics come here as its epochs end, so that it can be followed; in the end its files do."""
+    machines.worker()
+    monkeypatch.setattr(engine, "execute", wait_after_each_epoch)
+    run = next(replace(run, root=tmp_path / "out") for run in local if run.name == "baseline" and run.model == "ffnn")
+    seen = []
+    run_all(
+        [run],
+        workers=IN_FLIGHT,
+        open_pool=partial(dask_pool, dataset=dataset_of(SOURCE), scheduler=Scheduler(machines.address), workers=1),
+        on_progress=lambda snapshot: seen.append((snapshot.runs[0].epochs_done, snapshot.runs[0].active)),
+    )
+    assert {(0, True), (1, True), (2, True), (2, False)} <= set(seen)
+    assert seen[-1] == (2, False)
 
 
 @pytest.mark.slow

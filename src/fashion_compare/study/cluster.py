@@ -3,6 +3,7 @@
 The images travel to each worker once, a finished run's files come back through the scheduler and are written here.
 """
 
+import contextlib
 import tempfile
 import threading
 import warnings
@@ -19,13 +20,15 @@ from distributed.security import Security
 
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.errors import UsageError, UserError
-from fashion_compare.store import write_bytes
+from fashion_compare.store import RunDirectory, write_bytes
 from fashion_compare.study.local import WORKER_ENVIRONMENT
 from fashion_compare.study.plan import Run
 
 # Handed over at a time: enough for workers that join later, without the scheduler knowing of all the others.
 IN_FLIGHT = 256
 _CONNECT_SECONDS = 30
+# What workers say after each epoch travels under this name.
+_TOPIC = "fashion-compare-epochs"
 # torch has one random generator a process, so a worker with several threads trains one run at a time all the same.
 _one_at_a_time = threading.Lock()
 
@@ -109,17 +112,23 @@ class _DaskPool(Executor):
             warnings.filterwarnings("ignore", message="Sending large graph")
             self._dataset = client.submit(_received, dataset, pure=False)
         self._remote: dict[Future[Entry], Any] = {}
+        # Where the metrics of runs under way go, and who writes them: events come on a thread of the client's.
+        self._directories: dict[str, RunDirectory] = {}
+        self._writing = threading.Lock()
+        client.subscribe_topic(_TOPIC, self._on_epoch)
 
     def submit(self, execute: Execute, run: Run) -> "Future[Entry]":  # type: ignore[override]
         """Start a run somewhere; the future's result is its entry, when its files are in its directory."""
         future: Future[Entry] = Future()
         future.set_running_or_notify_cancel()
-        remote = self._client.submit(
-            _execute_there, execute, run, self._dataset, pure=False, key=f"{run.label}-{id(future)}"
-        )
+        key = f"{run.label}-{id(future)}"
+        self._directories[key] = run.directory
+        remote = self._client.submit(_execute_there, execute, run, self._dataset, key, pure=False, key=key)
         self._remote[future] = remote
 
         def finish(done: Any) -> None:
+            with self._writing:
+                self._directories.pop(key, None)
             try:
                 entry, files = done.result()
                 for name, content in files.items():
@@ -134,6 +143,15 @@ class _DaskPool(Executor):
         remote.add_done_callback(finish)
         return future
 
+    def _on_epoch(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Write a line of metrics that a worker sent where its run's will be, for whoever follows the study."""
+        key, line = event[1]["run"], event[1]["line"]
+        with self._writing, contextlib.suppress(UserError):
+            # Events of a run that ended, or of another client's, have no directory here.
+            if (directory := self._directories.get(key)) is not None:
+                history = directory.read_metrics()[: line["epoch"]]
+                directory.write_metrics([*history, line])
+
     def cancel(self) -> None:
         """Give up what has not finished."""
         self._client.cancel(list(self._remote.values()))
@@ -144,11 +162,12 @@ def _received(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _execute_there(execute: Execute, run: Run, dataset: Dataset) -> tuple[Entry, dict[str, bytes]]:
+def _execute_there(execute: Execute, run: Run, dataset: Dataset, key: str) -> tuple[Entry, dict[str, bytes]]:
     """Train a run in a directory of the worker's own; return its entry, and its files with the result last."""
+    worker = distributed.get_worker()
     with _one_at_a_time, tempfile.TemporaryDirectory(prefix="fashion-compare-") as scratch:
         there = replace(run, root=Path(scratch), source=None)
-        entry = execute(there, dataset=dataset)
+        entry = execute(there, lambda line: worker.log_event(_TOPIC, {"run": key, "line": line}), dataset)
         paths = [path for path in there.directory.path.iterdir() if path.is_file()]
         paths.sort(key=lambda path: path == there.directory.result)
         return entry, {path.name: path.read_bytes() for path in paths}
