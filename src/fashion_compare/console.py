@@ -1,5 +1,6 @@
 """What people see while they wait: progress on stderr, live on a terminal, plain lines elsewhere."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,15 @@ def study_progress(workers: int, *, quiet: bool) -> Iterator[Show]:
     if quiet:
         yield lambda _: None
     elif progress_console.is_terminal:
+        began: list[tuple[float, int]] = []
         with Live(console=progress_console, transient=True, refresh_per_second=4) as live:
-            yield lambda snapshot: live.update(_live_view(snapshot, workers))
+
+            def show(snapshot: "Snapshot") -> None:
+                now = time.monotonic(), snapshot.epochs_done
+                began[:] = began or [now]
+                live.update(_live_view(snapshot, workers, _epochs_per_minute(began[0], now)))
+
+            yield show
     else:
         seen: set[str] = set()
         yield lambda snapshot: _print_finished(snapshot, workers, seen)
@@ -113,14 +121,21 @@ def benchmark_table(measured: Mapping[str, Any]) -> Table:
     return table
 
 
-def _live_view(snapshot: "Snapshot", workers: int) -> Group:
-    """Return one line per active run under an overall bar with the time left."""
+def _epochs_per_minute(began: tuple[float, int], now: tuple[float, int]) -> float | None:
+    """Return the speed of all workers together between two looks; None before the first epoch."""
+    seconds, epochs = now[0] - began[0], now[1] - began[1]
+    return 60 * epochs / seconds if epochs > 0 and seconds > 0 else None
+
+
+def _live_view(snapshot: "Snapshot", workers: int, epochs_per_minute: float | None = None) -> Group:
+    """Return one line per active run under an overall bar with the time left and the throughput."""
     left = snapshot.seconds_left(workers)
     head = Table.grid(padding=(0, 1))
     head.add_row(
         ProgressBar(total=1.0, completed=snapshot.work_done, width=24),
         f"{snapshot.finished}/{len(snapshot.runs)} runs",
         "estimating the time left" if left is None else f"about {minutes(left)} left",
+        "" if epochs_per_minute is None else f"{epochs_per_minute:,.0f} epochs a minute",
     )
     rows = Table.grid(padding=(0, 2))
     for progress in snapshot.runs:
@@ -143,12 +158,12 @@ def _print_finished(snapshot: "Snapshot", workers: int, seen: set[str]) -> None:
         if ended:
             say(f"{len(ended)} of {len(snapshot.runs)} runs were done before")
         return
-    for progress in ended:
-        if progress.run.label not in seen:
-            seen.add(progress.run.label)
-            left = snapshot.seconds_left(workers)
-            rest = f"; about {minutes(left)} left" if left else ""
-            say(f"[{len(seen) - 1}/{len(snapshot.runs)}] {progress.run.label} {_ending(progress)}{rest}")
+    new = [progress for progress in ended if progress.run.label not in seen]
+    left = snapshot.seconds_left(workers) if new else None
+    rest = f"; about {minutes(left)} left" if left else ""
+    for progress in new:
+        seen.add(progress.run.label)
+        say(f"[{len(seen) - 1}/{len(snapshot.runs)}] {progress.run.label} {_ending(progress)}{rest}")
 
 
 def _ending(progress: "RunProgress") -> str:

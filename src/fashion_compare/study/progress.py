@@ -45,6 +45,11 @@ class Snapshot:
         return sum(run.done or run.failed for run in self.runs)
 
     @property
+    def epochs_done(self) -> int:
+        """Epochs trained so far, of all runs."""
+        return sum(p.epochs_done for p in self.runs)
+
+    @property
     def work_done(self) -> float:
         """Share of all epochs, weighted by the models' cost, from 0 to 1."""
         total = sum(EPOCH_COST[p.run.model] * p.run.configuration.epochs for p in self.runs)
