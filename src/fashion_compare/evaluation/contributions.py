@@ -60,17 +60,16 @@ def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
     positives ranked above it (ties half); each side's mean is the AUC.
     """
     n, classes = probabilities.shape
-    column = np.zeros(n)
-    for c in range(classes):
-        positive = labels == c
-        p = int(positive.sum())
-        if not 0 < p < n:
-            return np.full(n, np.nan)
-        ranks = rankdata(probabilities[:, c])
-        placement = np.empty(n)
-        placement[positive] = (ranks[positive] - rankdata(ranks[positive])) / (n - p)
-        placement[~positive] = 1 - (ranks[~positive] - rankdata(ranks[~positive])) / p
-        auc = placement[positive].mean()
-        column += auc + np.where(positive, n / p, n / (n - p)) * (placement - auc)
+    positive = labels[:, None] == np.arange(classes)
+    p = positive.sum(axis=0)
+    if not ((p > 0) & (p < n)).all():
+        return np.full(n, np.nan)
+    # A column a class. Ranks among the positives alone, and among the negatives: the others are put behind them.
+    ranks = rankdata(probabilities, axis=0)
+    among_positives = rankdata(np.where(positive, probabilities, np.inf), axis=0)
+    among_negatives = rankdata(np.where(positive, np.inf, probabilities), axis=0)
+    placement = np.where(positive, (ranks - among_positives) / (n - p), 1 - (ranks - among_negatives) / p)
+    auc = (placement * positive).sum(axis=0) / p
     # Both sides' deviations sum to zero, so the mean over all images is the AUC itself.
-    return np.asarray(column / classes)
+    column = auc + np.where(positive, n / p, n / (n - p)) * (placement - auc)
+    return np.asarray(column.mean(axis=1))
