@@ -281,3 +281,56 @@ def test_help_waits_for_no_heavy_import() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("run", "report", "train", "data", "init"):
         assert command in done.stdout
+
+
+def saved_predictions(home: Path, lead: float, name: str) -> list[str]:
+    """Three files of predictions of 200 images that are right the more often, the larger the lead is."""
+    paths = []
+    for seed in range(3):
+        labels = np.arange(200) % 4
+        logits = np.random.default_rng(seed).normal(size=(200, 4)) + lead * np.eye(4)[labels]
+        path = home / f"{name}-{seed}.npz"
+        np.savez(path, labels=labels, logits=logits)
+        paths.append(str(path))
+    return paths
+
+
+def test_compare_needs_predictions_alone(home: Path, tmp_path: Path) -> None:
+    """Two models of any kind, a file a seed: tables, evidence and verdicts on stdout, every number as JSON."""
+    good, bad = saved_predictions(tmp_path, 4, "good"), saved_predictions(tmp_path, 1, "bad")
+    numbers = tmp_path / "numbers.json"
+    done = call(home, "compare", "--a", *good, "--b", *bad, "--json", str(numbers))
+    assert done.returncode == 0, done.stderr
+    assert "A against B: 200 images, 3 files of each" in done.stdout
+    assert re.search(r"accuracy .* better", done.stdout)
+    assert "sign-flip p = 0.25, which cannot fall below 0.25" in done.stdout.replace("\n", " ")
+    found = json.loads(numbers.read_text())
+    assert [row["verdict"] for row in found["comparisons"]] == ["better"] * 4
+    assert found["files"]["a"] == good
+    one = call(home, "compare", good[0], bad[0])
+    assert one.returncode == 0, one.stderr
+    assert "no verdict with 1 seed" in one.stdout
+    assert "cannot fall below 1" in one.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["good-0.npz"], "got 1 files; expected two files, or --a FILE"),
+        (["--a", "good-0.npz", "good-1.npz", "--b", "bad-0.npz"], "got 2 files of A and 1 of B"),
+        (["--c", "good-0.npz", "bad-0.npz"], "did not understand '--c'"),
+        (["good-0.npz", "none.npz"], "cannot read none.npz"),
+        (["good-0.npz", "other.npz"], "disagree on the labels of 200 images"),
+        (["good-0.npz", "fewer.npz"], "fewer.npz has 100 images and 4 classes, good-0.npz 200 and 4"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(home: Path, words: list[str], said: str) -> None:
+    """One line, exit 1 or 2, and no traceback."""
+    saved_predictions(home, 4, "good")
+    saved_predictions(home, 1, "bad")
+    with np.load(home / "good-0.npz") as held:
+        np.savez(home / "other.npz", labels=(held["labels"] + 1) % 4, logits=held["logits"])
+        np.savez(home / "fewer.npz", labels=held["labels"][:100], logits=held["logits"][:100])
+    done = call(home, "compare", *words)
+    assert_one_line(done, done.returncode, said)
+    assert done.returncode in (1, 2)

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fashion_compare import __version__
-from fashion_compare.commands import data, models, studies
+from fashion_compare.commands import compare, data, models, studies
 from fashion_compare.commands.options import complain
 from fashion_compare.errors import UserError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 for command in (
     studies.run,
+    studies.sensitivity,
     studies.report,
     studies.status,
     models.train,
@@ -28,6 +29,8 @@ for command in (
     studies.init,
 ):
     app.command()(command)
+# A side can have any number of files, which the parser's own options cannot.
+app.command(context_settings={"ignore_unknown_options": True})(compare.compare)
 
 _INTERRUPTED = 130
 

@@ -1,6 +1,7 @@
 """Write files so that a crash at any moment leaves either the old content or the new, never half of one."""
 
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -62,8 +63,17 @@ def to_json(value: Any, *, indent: int | None = 1) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` atomically as JSON."""
-    write_text(path, to_json(value))
+    """Write `value` to `path` atomically as JSON, piece by piece: a large study's would fill the memory as one text."""
+
+    def write(file: BinaryIO) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n", write_through=False)
+        json.dump(value, text, indent=1, sort_keys=True, allow_nan=False)
+        text.write("\n")
+        text.flush()
+        # The file is the caller's to close.
+        text.detach()
+
+    write_atomically(path, write)
 
 
 def read_json(path: Path, *, maximum_bytes: int = 64 << 20) -> Any:
@@ -246,8 +256,8 @@ def _checksum(arrays: dict[str, NDArray[Any]], text: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def load_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Return the named arrays of an ``.npz`` file; nothing in it is ever executed.
+def load_npz(path: Path, names: Iterable[str], *, advice: str = "delete its directory") -> dict[str, NDArray[Any]]:
+    """Return the named arrays of an ``.npz`` file; nothing in it is ever executed. Errors end in `advice`.
 
     Raises:
         UserError: it cannot be read, is no ``.npz`` file, or lacks an array.
@@ -257,7 +267,7 @@ def load_npz(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
             return {name: _member(archive, f"{name}.npy") for name in names}
     # RuntimeError and NotImplementedError: an archive that claims to be encrypted, or packed in an unknown way.
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} is not a whole .npz file of this program ({error}); delete its directory") from error
+        raise UserError(f"{path} is not a whole .npz file ({error}); {advice}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

@@ -9,11 +9,11 @@ from scipy import stats
 
 from fashion_compare.comparison.pairs import (
     Scored,
-    agreement,
     compare_all_metrics,
     compare_family,
     difference,
 )
+from fashion_compare.comparison.together import agreement
 from fashion_compare.evaluation.contributions import METRICS
 
 IMAGES = 1000

@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from fashion_compare.data.sources import Source
 
 StudyName = Annotated[
-    str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, quick) or a .yaml file.")
+    str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, full, quick) or a .yaml file.")
 ]
 Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
 Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Seeds = Annotated[int | None, typer.Option(min=1, max=1000, help="Use seeds 0 … N-1 instead of the study's.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Runs side by side; default one per core.")]
+Engine = Annotated[str, typer.Option(help="Where runs are done: local, or dask (with the extra 'dask').")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="dask's, tcp://HOST:PORT or tls://HOST:PORT; default a local cluster.")
+]
+TlsCa = Annotated[Path | None, typer.Option(help="PEM file of the authority, for tls://.")]
+TlsCert = Annotated[Path | None, typer.Option(help="PEM file of the certificate, for tls://.")]
+TlsKey = Annotated[Path | None, typer.Option(help="PEM file of its key, for tls://.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Mirror curves (with its extra).")]
 StudyDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/default.")]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion_compare.classifier.interface import Labels
 from fashion_compare.comparison.statistics import (
     LEVEL,
     MINIMUM_SEEDS,
     Interval,
     holm,
-    mcnemar_p,
     mean_interval,
     paired_t_p,
     probability_of_winning,
@@ -21,21 +21,41 @@ from fashion_compare.comparison.statistics import (
     sign_flip_p,
     smallest_difference_shown,
 )
-from fashion_compare.evaluation.contributions import LOWER_IS_BETTER, METRICS
+from fashion_compare.evaluation.contributions import LOWER_IS_BETTER, METRICS, contributions
+from fashion_compare.evaluation.predictions import Predictions
+
+# An interval of a difference that lies within these, on either side of zero, says that there is none worth speaking of:
+# half a point of accuracy or F1, a tenth of a point of AUC, a hundredth of log loss.
+NEGLIGIBLE = {"accuracy": 0.005, "f1_macro": 0.005, "auc_macro_ovr": 0.001, "loss": 0.01}
 
 
 @dataclass
 class Scored:
-    """A configuration's finished runs: for each part of the data and metric a column (images,) per seed."""
+    """A configuration's finished runs: for each part of the data and metric a column (images,) per seed.
+
+    `answers` holds which of the `classes` each run named for each test image, beside `labels`, the right ones.
+    """
 
     model: str
     name: str
     columns: dict[str, dict[str, dict[int, NDArray[np.float64]]]] = field(default_factory=dict)
+    answers: dict[int, NDArray[np.integer]] = field(default_factory=dict)
+    labels: Labels | None = None
+    classes: int = 0
 
     def add(self, seed: int, part: str, columns: dict[str, NDArray[np.float64]]) -> None:
         """Add the columns of one run on one part."""
         for metric, column in columns.items():
             self.columns.setdefault(part, {}).setdefault(metric, {})[seed] = column
+
+    def add_predictions(self, seed: int, part: str, predictions: Predictions) -> None:
+        """Add the columns of one run on one part from what it predicted, and its answers on the test set."""
+        held = predictions
+        self.add(seed, part, contributions(held.labels, held.logits, held.probabilities))
+        if part == "test":
+            self.labels, self.classes = held.labels, held.logits.shape[1]
+            # A byte an image: a study can have thousands of runs.
+            self.answers[seed] = held.answers.astype(np.min_scalar_type(held.logits.shape[1]))
 
     def seeds(self) -> list[int]:
         """Return the seeds of the finished runs."""
@@ -78,6 +98,15 @@ def compare_family(
     ]
 
 
+def verdict_of(gain: float, p_holm: float | None, seeds: int) -> str:
+    """Return the verdict on a difference, positive when the first is ahead: Holm's p decides, from three seeds on."""
+    if seeds < MINIMUM_SEEDS or p_holm is None:
+        return "no verdict"
+    if p_holm >= LEVEL:
+        return "undecided"
+    return "better" if gain > 0 else "worse"
+
+
 def _comparison(
     row: tuple[Scored, Scored, list[int], list[float], Interval],
     *,
@@ -89,13 +118,9 @@ def _comparison(
 ) -> dict[str, Any]:
     a, b, seeds, differences, interval = row
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    decided = p_holm is not None and p_holm < LEVEL and len(seeds) >= MINIMUM_SEEDS
-    if len(seeds) < MINIMUM_SEEDS:
-        verdict = "no verdict"
-    elif decided:
-        verdict = "better" if sign * interval.mean > 0 else "worse"
-    else:
-        verdict = "undecided"
+    verdict = verdict_of(sign * interval.mean, p_holm, len(seeds))
+    decided = verdict in ("better", "worse")
+    furthest = max(abs(interval.low), abs(interval.high))
     return {
         "a": {"model": a.model, "configuration": a.name},
         "b": {"model": b.model, "configuration": b.name},
@@ -114,31 +139,22 @@ def _comparison(
         "sign_flip_can_decide": family * sign_flip_floor(len(seeds)) <= LEVEL,
         "probability_better": probability_of_winning([sign * d for d in differences]),
         "smallest_difference_shown": smallest_difference_shown(differences, family),
+        "no_difference_larger_than": furthest if verdict == "undecided" and furthest <= NEGLIGIBLE[metric] else None,
         "seeds_needed": None if decided else seeds_needed(differences, family),
         "verdict": verdict,
     }
 
 
-def agreement(a: Scored, b: Scored) -> list[dict[str, Any]]:
-    """Return, per common seed, how many test images both, only one, or neither gets right, and McNemar's p."""
-    rows = []
-    for seed in sorted(set(a.seeds()) & set(b.seeds())):
-        right_a = a.columns["test"]["accuracy"][seed] > 0.5
-        right_b = b.columns["test"]["accuracy"][seed] > 0.5
-        only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-        rows.append(
-            {
-                "seed": seed,
-                "both_right": int((right_a & right_b).sum()),
-                "only_a_right": only_a,
-                "only_b_right": only_b,
-                "both_wrong": int((~right_a & ~right_b).sum()),
-                "mcnemar_p": mcnemar_p(only_a, only_b),
-            }
-        )
-    return rows
-
-
 def compare_all_metrics(pairs: Sequence[tuple[Scored, Scored]], part: str) -> list[dict[str, Any]]:
-    """Compare a family on every metric; each metric is a family of its own."""
-    return [row for metric in METRICS for row in compare_family(pairs, part, metric)]
+    """Compare a family on every metric; each metric is a family of its own.
+
+    A metric that is undefined for one of them, as the AUC where a class has no image, is left out.
+    """
+    return [
+        row
+        for metric in METRICS
+        if not any(
+            np.isnan(column[0]) for pair in pairs for side in pair for column in side.columns[part][metric].values()
+        )
+        for row in compare_family(pairs, part, metric)
+    ]

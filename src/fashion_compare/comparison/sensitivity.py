@@ -12,7 +12,8 @@ def sensitivity(
     """Return one entry per parameter that was varied, the most influential first.
 
     Influence is the span of mean validation accuracy over the values tried, the baseline's included: how much
-    depends on this choice, within the range tried and no further.
+    depends on this choice, within the range tried and no further. `usable` are the values within one interval of the
+    best.
 
     Args:
         configurations: finished variations of one model by name.
@@ -31,7 +32,12 @@ def sensitivity(
     for entry in parameters.values():
         means = [point["validation_accuracy"]["mean"] for point in entry["points"]]
         entry["span"] = max(means) - min(means)
+        best = max(entry["points"], key=lambda point: point["validation_accuracy"]["mean"])["validation_accuracy"]
         entry["points"].sort(key=lambda point: _order(point["value"]))
+        # Values whose mean lies within the interval of the best: nothing says that they are worse.
+        entry["usable"] = [
+            point["value"] for point in entry["points"] if point["validation_accuracy"]["mean"] >= best["interval"][0]
+        ]
     return sorted(parameters.values(), key=lambda entry: -entry["span"])
 
 

@@ -18,39 +18,52 @@ from fashion_compare.classifier.scores import log_softmax
 Column = NDArray[np.float64]
 
 METRICS = ("accuracy", "f1_macro", "auc_macro_ovr", "loss")
+CLASS_METRICS = ("precision", "recall", "f1")
 LOWER_IS_BETTER = frozenset({"loss"})
 
 
-def contributions(labels: Labels, logits: Logits) -> dict[str, Column]:
+def contributions(
+    labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | None = None
+) -> dict[str, Column]:
     """Return a column (n,) for each of `METRICS`, whose mean is the metric.
 
     Args:
-        labels: (n,) integers; every class present.
+        labels: (n,) integers. Where a class has no image, AUC's column is not a number.
         logits: (n, classes).
+        probabilities: (n, classes), of a model that gives those; None for the softmax of the logits.
     """
+    answers = (logits if probabilities is None else probabilities).argmax(axis=1)
     log_probabilities = log_softmax(logits)
     return {
-        "accuracy": (logits.argmax(axis=1) == labels).astype(np.float64),
-        "f1_macro": _f1_macro(labels, logits.argmax(axis=1), logits.shape[1]),
-        "auc_macro_ovr": _auc_macro(labels, np.exp(log_probabilities)),
+        "accuracy": (answers == labels).astype(np.float64),
+        "f1_macro": class_contributions(labels, answers, logits.shape[1])["f1"].mean(axis=1),
+        "auc_macro_ovr": _auc_macro(labels, np.exp(log_probabilities) if probabilities is None else probabilities),
         "loss": -log_probabilities[np.arange(len(labels)), labels],
     }
 
 
-def _f1_macro(labels: Labels, predicted: NDArray[np.integer], classes: int) -> Column:
-    """F1 = 2·tp/(s + c), with tp, s, c the shares of images right, of the class, called the class.
+def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: int) -> dict[str, Column]:
+    """Return columns (n, classes) for each of `CLASS_METRICS`, whose means are the classes' scores.
 
-    Its derivative with respect to one image's weight is (2·[right] - F1·([of the class] + [called])) / (s + c).
+    With t, s, c the shares of images right, of the class, called the class: recall t/s, precision t/c and
+    F1 2·t/(s + c), each 0 where it would divide by none. The derivative of a ratio x/y with respect to one image's
+    weight is ([in x] - x/y·[in y]) / y.
     """
-    column = np.zeros(len(labels))
-    for c in range(classes):
-        actual, called = labels == c, predicted == c
-        both = actual & called
-        share = actual.mean() + called.mean()
-        if share:
-            f1 = 2 * both.mean() / share
-            column += f1 + (2.0 * both - f1 * (actual.astype(float) + called)) / share
-    return np.asarray(column / classes)
+    actual = labels[:, None] == np.arange(classes)
+    called = answers[:, None] == np.arange(classes)
+    right = actual & called
+
+    def ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> Column:
+        share = y.mean(axis=0)
+        usable = np.where(share > 0, share, 1.0)
+        score = x.mean(axis=0) / usable
+        return np.asarray(score + (x - score * y) / usable)
+
+    return {
+        "precision": ratio(right.astype(float), called.astype(float)),
+        "recall": ratio(right.astype(float), actual.astype(float)),
+        "f1": ratio(2.0 * right, actual.astype(float) + called),
+    }
 
 
 def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from fashion_compare.classifier.interface import Labels, Logits
@@ -25,16 +26,18 @@ SCALAR_METRICS = (
 )
 
 
-def scores(labels: Labels, logits: Logits) -> dict[str, Any]:
+def scores(labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
     """Return all metrics of (n,) labels and (n, classes) logits, JSON-ready.
+
+    A model that gives probabilities has its own; else they are the softmax of the logits.
 
     Macro averages are plain means over classes, each counted alike. A class that was never predicted has
     precision 0. `per_class` holds, by class index, precision, recall, F1, AUC and the number of images;
     `confusion[i][j]` counts images of class i that were called j.
     """
     classes = list(range(logits.shape[1]))
-    predicted = logits.argmax(axis=1)
-    probabilities = softmax(logits)
+    predicted = (logits if probabilities is None else probabilities).argmax(axis=1)
+    probabilities = softmax(logits) if probabilities is None else probabilities
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predicted, labels=classes, average=None, zero_division=0.0
     )

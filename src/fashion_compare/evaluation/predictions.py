@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Labels, Logits
+from fashion_compare.classifier.scores import softmax
 from fashion_compare.errors import UserError
 from fashion_compare.store import load_npz
 
@@ -16,10 +18,30 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run's best epoch says about one part of the data, in its fixed order."""
+    """What a run's best epoch says about one part of the data, in its fixed order.
+
+    `probabilities` are of models that give those and no logits; `logits` are then their logarithms.
+    """
 
     labels: Labels
     logits: Logits
+    probabilities: NDArray[np.float64] | None = None
+
+    @classmethod
+    def from_probabilities(cls, labels: Labels, probabilities: NDArray[np.floating[Any]]) -> "Predictions":
+        """Return predictions without logits; a probability of zero counts as the smallest that its type can resolve."""
+        smallest = np.finfo(probabilities.dtype).eps
+        exact = probabilities.astype(np.float64)
+        return cls(labels, np.log(np.maximum(exact, smallest)), exact)
+
+    @property
+    def answers(self) -> NDArray[np.integer]:
+        """The class that is thought most likely, for each image."""
+        return np.asarray((self.logits if self.probabilities is None else self.probabilities).argmax(axis=1))
+
+    def shares(self) -> NDArray[np.float64]:
+        """Return the probabilities, (n, classes)."""
+        return softmax(self.logits) if self.probabilities is None else self.probabilities
 
 
 def load_predictions(path: Path) -> dict[Part, Predictions]:

@@ -1,10 +1,12 @@
 """ROC curves and the area under them: each class against the rest."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.stats import rankdata
+from sklearn.metrics import roc_curve
 
 from fashion_compare.classifier.interface import Labels
 
@@ -23,20 +25,26 @@ class RocCurve:
 def one_vs_rest_auc(labels: Labels, probabilities: Probabilities) -> tuple[list[float | None], float | None]:
     """Return the area under each class's one-vs-rest curve, and the micro average (all decisions pooled).
 
-    A class that is absent, or the only one present, has no curve: its area is None.
+    The area is the share of pairs of a positive and a negative in which the positive is ranked higher, ties half
+    (Mann and Whitney 1947). A class that is absent, or the only one present, has no curve: its area is None.
     """
     classes = probabilities.shape[1]
     truth = labels[:, None] == np.arange(classes)
-    images = truth.sum(axis=0)
-    curved = np.flatnonzero((images > 0) & (images < len(labels)))
-    areas: list[float | None] = [None] * classes
-    if len(curved):
-        # All classes in one call: half the time of one call a class.
-        found = roc_auc_score(truth[:, curved], probabilities[:, curved], average=None)
-        for c, area in zip(curved, np.atleast_1d(found), strict=True):
-            areas[c] = float(area)
-    micro = float(roc_auc_score(truth.ravel(), probabilities.ravel())) if classes > 1 else None
+    areas = [None if math.isnan(area) else float(area) for area in _areas(truth, probabilities)]
+    micro = float(_areas(truth.reshape(-1, 1), probabilities.reshape(-1, 1))[0]) if classes > 1 else None
     return areas, micro
+
+
+def _areas(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area for each column; not a number where there are no positives, or no negatives.
+
+    scikit-learn's `roc_auc_score` gives the same, but takes ten times as long on a hundred images: half of a small run.
+    """
+    positives = truth.sum(axis=0)
+    pairs = positives * (len(truth) - positives)
+    # Sums of ranks are multiples of one half, so they are exact.
+    above = (rankdata(scores, axis=0) * truth).sum(axis=0) - positives * (positives + 1) / 2
+    return np.where(pairs > 0, above / np.maximum(pairs, 1), math.nan)
 
 
 def one_vs_rest_curves(labels: Labels, probabilities: Probabilities) -> list[RocCurve | None]:

@@ -23,7 +23,7 @@ from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
-from fashion_compare.report import class_figures, curve_figures, score_figures, words
+from fashion_compare.report import class_figures, curve_figures, score_figures, sensitivity_figures, words
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.store import RunDirectory, write_text
 from fashion_compare.study.explain import gallery_path
@@ -62,7 +62,13 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
         drawings.append(replace(curve_figures.learning_curves(baselines, "loss"), name="curves-baseline"))
     drawings += [curve_figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
     if results["comparisons"]:
-        drawings += [score_figures.differences(results, "accuracy", "accuracy"), score_figures.sensitivity(results)]
+        drawings.append(score_figures.differences(results, "accuracy", "accuracy"))
+    if sensitivity_figures.has_curves(results):
+        drawings.append(sensitivity_figures.curves(results))
+    elif any(results["sensitivity"].values()):
+        drawings.append(score_figures.sensitivity(results))
+    if results["global_sensitivity"]:
+        drawings.append(sensitivity_figures.indices(results))
     chosen = {model: held["configuration"] for model, held in results["best"].items()}
     for model, name in chosen.items():
         held = results["models"][model]["configurations"][name]

@@ -12,6 +12,8 @@ METRIC_NAMES = {
     "loss": "log loss",
 }
 
+_AGREEMENT = ("both_right", "only_a_right", "only_b_right", "both_wrong")
+
 
 def headline(results: Mapping[str, Any]) -> str:
     """Return the answer in one or two sentences."""
@@ -60,10 +62,25 @@ def seeds(row: Mapping[str, Any]) -> str:
     return "1 seed" if n == 1 else f"{n} seeds"
 
 
+def verdict(row: Mapping[str, Any]) -> str:
+    """Return what one comparison decides, in a few words."""
+    if row["verdict"] in ("better", "worse"):
+        return str(row["verdict"])
+    if row["verdict"] == "no verdict":
+        return f"no verdict with {seeds(row)}"
+    if row["no_difference_larger_than"] is not None:
+        return f"no difference larger than {_size(row['no_difference_larger_than'], row['metric'])}"
+    needed = row["seeds_needed"]
+    return f"not decidable with {seeds(row)}" + (f" ({needed} would do)" if needed else "")
+
+
 def evidence(row: Mapping[str, Any]) -> str:
     """Return everything that a claim about one comparison has to show, in one line."""
     if row["verdict"] == "no verdict":
-        return f"{seeds(row)}: too few to see how much differences vary, so no verdict; 3 or more give one"
+        return (
+            f"{seeds(row)}: too few to see how much differences vary, so no verdict; 3 or more give one; the "
+            f"sign-flip p cannot fall below {_p(row['sign_flip_floor'])}"
+        )
     parts = [seeds(row)]
     if row["p"] is not None:
         parts.append(f"paired t-test p = {_p(row['p'])}")
@@ -98,6 +115,76 @@ def change_in_words(rows: list[Mapping[str, Any]]) -> str:
     if open_:
         said.append(f"{'not decided' if rows[0]['verdict'] != 'no verdict' else 'no verdict'}: {', '.join(open_)}")
     return "; ".join(said)
+
+
+def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> str:
+    """Return in which classes F1 differs, or the largest difference where none is decided."""
+    f1 = [row for row in rows if row["metric"] == "f1"]
+    said = []
+    for verdict_word in ("better", "worse"):
+        names = [f"{class_names[r['class']]} {points(r['mean'])}" for r in f1 if r["verdict"] == verdict_word]
+        if names:
+            said.append(f"F1 {verdict_word} in {', '.join(names)}")
+    if said:
+        return "; ".join(said)
+    largest = max(f1, key=lambda row: abs(row["mean"]))
+    low, high = largest["interval"]
+    return (
+        f"no class decided; F1 moved most in {class_names[largest['class']]}, {points(largest['mean'])} "
+        f"[{points(low)}, {points(high)}]"
+    )
+
+
+def confusions_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> str:
+    """Return the confusions that changed most, those that a verdict stands behind marked."""
+    return "; ".join(
+        f"{class_names[row['class']]} taken for {class_names[row['answer']]} {percent(row['share_b'])} → "
+        f"{percent(row['share_a'])}{' (' + row['verdict'] + ')' if row['verdict'] in ('mended', 'made') else ''}"
+        for row in rows[:3]
+    )
+
+
+def together_in_words(held: Mapping[str, Any], images: int) -> str:
+    """Return where two models agree, the mean over seeds, and what they would reach together."""
+    rows = held["agreement"]
+    a, b = (held["comparisons"][0][side]["model"] for side in ("a", "b"))
+    shares = [percent(sum(row[key] for row in rows) / len(rows) / images) for key in _AGREEMENT]
+    of_a, of_b = (row for row in held["ensemble"] if row["metric"] == "accuracy")
+    return (
+        f"Both are right on {shares[0]} of the test images, only the {a} on {shares[1]}, only the {b} on {shares[2]}, "
+        f"both wrong on {shares[3]} (mean over seeds). The mean of their probabilities would gain "
+        f"{points(of_a['mean'])} points of accuracy on the {a} ({verdict(of_a)}) and {points(of_b['mean'])} on the {b} "
+        f"({verdict(of_b)})."
+    )
+
+
+def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
+    """Return the ranking of a model's parameters by span, each with the values that are as good as the best."""
+    said = [
+        f"{parameter_name(entry['parameter'])} ({100 * entry['span']:.2f} points; as good as the best: "
+        f"{', '.join(setting(value) for value in entry['usable'])})"
+        for entry in entries
+    ]
+    return f"By how much depended on them: {'; '.join(said)}. As good as the best is a mean within the best's interval."
+
+
+def global_in_words(found: Mapping[str, Any]) -> str:
+    """Return what a design over the whole space says, and how far its surrogate can be trusted."""
+    main = max(found["indices"], key=lambda entry: entry["first"]["mean"])
+    pair = max(found["pairs"], key=lambda entry: entry["second"]["mean"], default=None)
+    images = f"{found['training_images']:,} training images" if found["training_images"] else "all training images"
+    text = (
+        f"{found['points']} of {found['planned']} runs with {images} spread over {len(found['indices'])} settings at "
+        f"once; validation accuracy went from {percent(found['lowest'])} to {percent(found['highest'])}. Most of the "
+        f"spread, {percent(main['first']['mean'], 0)}, is {parameter_name(main['parameter'])}'s alone"
+    )
+    if pair is not None and pair["second"]["interval"][0] > 0:
+        names = " and ".join(parameter_name(name) for name in pair["parameters"])
+        text += f"; {names} together add {percent(pair['second']['mean'], 0)}"
+    return (
+        f"{text}. The surrogate that says so predicts runs it has not seen with R² {found['r2']:.2f}: what is missing "
+        "to 1 is chance, or too fine for it."
+    )
 
 
 def change(held: Mapping[str, Any]) -> str:

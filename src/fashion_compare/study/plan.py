@@ -13,6 +13,7 @@ from fashion_compare.study.spec import Study
 RUN_FORMAT = 1
 # Rough seconds of an epoch relative to each other, for the order and the first guess of the time left.
 EPOCH_COST = {"ffnn": 1.0, "cnn": 5.0}
+_ALL_IMAGES = 55_000
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,14 @@ class Run:
         return run_identity(self.configuration, self.seed, self.data, self.training_images)
 
     @property
+    def epoch_cost(self) -> float:
+        """A rough measure of how long an epoch takes."""
+        return EPOCH_COST[self.model] * (self.training_images or _ALL_IMAGES) / _ALL_IMAGES
+
+    @property
     def cost(self) -> float:
         """A rough measure of how long the run takes."""
-        return EPOCH_COST[self.model] * (self.configuration.epochs + 1)
+        return self.epoch_cost * (self.configuration.epochs + 1)
 
 
 def run_identity(

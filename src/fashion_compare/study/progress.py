@@ -52,8 +52,8 @@ class Snapshot:
     @property
     def work_done(self) -> float:
         """Share of all epochs, weighted by the models' cost, from 0 to 1."""
-        total = sum(EPOCH_COST[p.run.model] * p.run.configuration.epochs for p in self.runs)
-        left = sum(EPOCH_COST[p.run.model] * p.epochs_left for p in self.runs)
+        total = sum(p.run.epoch_cost * p.run.configuration.epochs for p in self.runs)
+        left = sum(p.run.epoch_cost * p.epochs_left for p in self.runs)
         return 1 - left / total if total else 1.0
 
     def seconds_left(self, workers: int) -> float | None:
@@ -61,19 +61,19 @@ class Snapshot:
 
         A model without an epoch yet is judged by the other's speed and the models' relative cost.
         """
-        measured = {model: self._epoch_seconds(model) for model in EPOCH_COST}
-        units = [seconds / EPOCH_COST[model] for model, seconds in measured.items() if seconds is not None]
-        if not units:
+        measured = {model: self._seconds_per_cost(model) for model in EPOCH_COST}
+        known = [seconds for seconds in measured.values() if seconds is not None]
+        if not known:
             return None
-        unit = sum(units) / len(units)
-        left = [p.epochs_left * (measured[p.run.model] or unit * EPOCH_COST[p.run.model]) for p in self.runs]
+        unit = sum(known) / len(known)
+        left = [p.epochs_left * p.run.epoch_cost * (measured[p.run.model] or unit) for p in self.runs]
         # The last runs cannot be shared among workers: no less than the longest of them.
         return max(sum(left) / workers, max(left, default=0.0))
 
-    def _epoch_seconds(self, model: str) -> float | None:
+    def _seconds_per_cost(self, model: str) -> float | None:
         timed = [p for p in self.runs if p.run.model == model and p.epochs_done]
-        epochs = sum(p.epochs_done for p in timed)
-        return sum(p.seconds for p in timed) / epochs if epochs else None
+        cost = sum(p.epochs_done * p.run.epoch_cost for p in timed)
+        return sum(p.seconds for p in timed) / cost if cost else None
 
 
 def snapshot(runs: Sequence[Run], failures: Mapping[str, str]) -> Snapshot:

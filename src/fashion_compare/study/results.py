@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,25 @@ import numpy as np
 
 from fashion_compare.classifier import build
 from fashion_compare.comparison.best import best_configuration
+from fashion_compare.comparison.classes import class_differences, confusion_changes
 from fashion_compare.comparison.findings import findings
 from fashion_compare.comparison.fitting import fitting
-from fashion_compare.comparison.pairs import Scored, agreement, compare_all_metrics
+from fashion_compare.comparison.pairs import Scored, compare_all_metrics
 from fashion_compare.comparison.sensitivity import sensitivity
+from fashion_compare.comparison.together import head_to_head
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.contributions import METRICS, contributions
+from fashion_compare.evaluation.contributions import METRICS
 from fashion_compare.evaluation.metrics import SCALAR_METRICS
-from fashion_compare.evaluation.predictions import PARTS, load_predictions
-from fashion_compare.store import RunDirectory, read_json, write_json, write_text
+from fashion_compare.evaluation.predictions import PARTS, Predictions, load_predictions
+from fashion_compare.store import RunDirectory, write_json, write_text
+from fashion_compare.study.designs import all_runs
 from fashion_compare.study.environment import environment
 from fashion_compare.study.explain import describe_gallery
-from fashion_compare.study.plan import run_identity, run_label, run_path
+from fashion_compare.study.plan import plan, run_label, run_path
+from fashion_compare.study.reading import read_runs
 from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
+from fashion_compare.study.sensitivity import plain, read_designs, read_grid
 from fashion_compare.study.spec import BASELINE, Study
 
 
@@ -58,8 +64,12 @@ def collect(
     Raises:
         UserError: no run is finished, or a file of one cannot be read.
     """
+    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
+    runs = defaultdict(list)
+    for run in plan(study, None, data, root):
+        runs[run.model, run.name].append(run)
     scored = {
-        model: {name: _read_configuration(study, dataset, root, model, name) for name in configurations}
+        model: {name: read_runs(model, name, runs[model, name]) for name in configurations}
         for model, configurations in study.models.items()
     }
     finished = {
@@ -80,6 +90,7 @@ def collect(
         "environment": environment(),
         "models": {},
         "comparisons": [],
+        "classes": [],
         "best": {},
         "sensitivity": {},
         "head_to_head": {},
@@ -104,8 +115,21 @@ def collect(
             {"model": model, "variation": row["a"]["configuration"], "baseline": BASELINE, **row}
             for row in compare_all_metrics([(held, base) for held in variations.values()], "test")
         ]
-        results["sensitivity"][model] = sensitivity(variations, _changes(study, model), base)
-    results["head_to_head"] = _head_to_head(finished, results["best"])
+        results["classes"] += [
+            {
+                "model": model,
+                "variation": name,
+                "baseline": BASELINE,
+                "differences": class_differences(held, base),
+                "confusions": confusion_changes(held, base),
+            }
+            for name, held in variations.items()
+            if set(held.seeds()) & set(base.seeds())
+        ]
+        grid, changes = read_grid(study, data, root, model)
+        results["sensitivity"][model] = sensitivity(variations | grid, _changes(study, model) | changes, base)
+    results["global_sensitivity"] = read_designs(study, data, root)
+    results["head_to_head"] = _head_to_head(finished, results["best"], root)
     results["findings"] = findings(results)
     return results
 
@@ -115,13 +139,8 @@ def known_failures(study: Study, root: Path) -> dict[str, str]:
     path = root / "results.json"
     if not path.exists():
         return {}
-    return {
-        held.run: held.reason
-        for held in recorded_failures(path)
-        if held.configuration in study.models.get(held.model, {})
-        and held.seed in study.seeds
-        and not RunDirectory(run_path(root, held.model, held.configuration, held.seed)).is_done
-    }
+    open_ = {run.label for run in all_runs(study, None, {}, root) if not run.directory.is_done}
+    return {held.run: held.reason for held in recorded_failures(path) if held.run in open_}
 
 
 def write_results(results: Mapping[str, Any], root: Path) -> None:
@@ -129,28 +148,6 @@ def write_results(results: Mapping[str, Any], root: Path) -> None:
     check(results)
     write_json(root / "results.json", results)
     write_text(root / "results.csv", _table(results))
-
-
-def _read_configuration(
-    study: Study, dataset: Mapping[str, Any], root: Path, model: str, name: str
-) -> tuple[Scored, list[dict[str, Any]]]:
-    """Return a configuration's columns per image, and the entries of its finished runs."""
-    held, entries = Scored(model, name), []
-    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
-    for seed in study.seeds:
-        directory = RunDirectory(run_path(root, model, name, seed))
-        if not directory.is_done:
-            continue
-        directory.verify(run_identity(study.models[model][name], seed, data, study.training_images))
-        entry = read_json(directory.result)
-        whole = isinstance(entry, dict) and {"seed", "per_class", "confusion", *PARTS} <= entry.keys()
-        if not whole or not directory.read_metrics():
-            raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
-        entries.append(entry)
-        predictions = load_predictions(directory.predictions)
-        for part in ("validation", "test"):
-            held.add(seed, part, contributions(predictions[part].labels, predictions[part].logits))
-    return held, entries
 
 
 def _summarise(
@@ -219,30 +216,29 @@ def _complexity(configuration: Any) -> dict[str, Any]:
 
 def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
     """Return variation → the parameter that it is about, its values in baseline and variation, and what moves along."""
-    plain = {
-        name: {field: _plain(getattr(configuration, field)) for field in type(configuration).model_fields}
+    settings = {
+        name: {field: plain(getattr(configuration, field)) for field in type(configuration).model_fields}
         for name, configuration in study.models[model].items()
     }
-    base = plain[BASELINE]
+    base = settings[BASELINE]
     return {
         name: {
             "parameter": field,
             "from": base[field],
-            "to": plain[name][field],
+            "to": settings[name][field],
             "together": {
-                other: value for other, value in plain[name].items() if other != field and value != base[other]
+                other: value for other, value in settings[name].items() if other != field and value != base[other]
             },
         }
         for name, field in study.varied[model].items()
     }
 
 
-def _plain(value: Any) -> Any:
-    """Return a setting as JSON has it; a list of sizes as text, so that values of one kind sort."""
-    return "-".join(map(str, value)) if isinstance(value, tuple) else value
+def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:
+    return load_predictions(RunDirectory(run_path(root, held.model, held.name, seed)).predictions)["test"]
 
 
-def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[str, Any]) -> dict[str, Any]:
+def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Compare the two models: baseline with baseline, best with best (one comparison where those are the same)."""
     if not {"ffnn", "cnn"} <= best.keys():
         return {}
@@ -253,11 +249,11 @@ def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[st
     compared = {}
     for pairing, (cnn, ffnn) in pairings.items():
         a, b = finished["cnn"].get(cnn), finished["ffnn"].get(ffnn)
-        if a and b and set(a.seeds()) & set(b.seeds()):
-            compared[pairing] = {
-                "comparisons": compare_all_metrics([(a, b)], "test"),
-                "agreement": agreement(a, b),
+        if a and b and (common := sorted(set(a.seeds()) & set(b.seeds()))):
+            predictions = {
+                seed: (_test_predictions(a, seed, root), _test_predictions(b, seed, root)) for seed in common
             }
+            compared[pairing] = head_to_head(a, b, predictions)
     return compared
 
 

@@ -130,9 +130,9 @@ class ModelResults(_Entry):
 
 
 class Side(_Entry):
-    """One side of a comparison."""
+    """One side of a comparison; the ensemble is the mean of two models' probabilities."""
 
-    model: Model
+    model: Model | Literal["ensemble"]
     configuration: str
 
 
@@ -156,6 +156,9 @@ class Comparison(_Entry):
     sign_flip_can_decide: bool
     probability_better: Annotated[float, Field(description="share of seeds in which a is better, ties half")]
     smallest_difference_shown: float | None
+    no_difference_larger_than: Annotated[
+        float | None, Field(description="when nothing is decided and the interval is within what is worth speaking of")
+    ]
     seeds_needed: int | None
     verdict: Literal["better", "worse", "undecided", "no verdict"]
 
@@ -179,11 +182,48 @@ class Agreement(_Entry):
     mcnemar_p: float
 
 
+class ClassDifference(_Entry):
+    """a - b for one class on the test set; Holm's correction runs over the classes."""
+
+    class_: Annotated[int, Field(alias="class")]
+    metric: Literal["precision", "recall", "f1"]
+    mean: float
+    interval: Pair
+    p_holm: float | None
+    verdict: Literal["better", "worse", "undecided", "no verdict"]
+
+
+class ConfusionChange(_Entry):
+    """How often images of one class get another's name, as a share of the class, under a and under b."""
+
+    class_: Annotated[int, Field(alias="class")]
+    answer: int
+    share_a: float
+    share_b: float
+    mean: Annotated[float, Field(description="a - b")]
+    interval: Pair | None
+    p_holm: Annotated[float | None, Field(description="over all confusions that occur")]
+    verdict: Literal["mended", "made", "undecided", "no verdict"]
+
+
+class ClassComparison(_Entry):
+    """A variation (a) against its baseline (b), class by class."""
+
+    model: Model
+    variation: str
+    baseline: str
+    differences: list[ClassDifference]
+    confusions: Annotated[list[ConfusionChange], Field(description="those that differ most")]
+
+
 class HeadToHead(_Entry):
-    """The cnn against the ffnn."""
+    """The cnn (a) against the ffnn (b)."""
 
     comparisons: list[Comparison]
     agreement: list[Agreement]
+    classes: list[ClassDifference]
+    confusions: Annotated[list[ConfusionChange], Field(description="those that differ most")]
+    ensemble: Annotated[list[Comparison], Field(description="the mean of both models' probabilities against each")]
 
 
 class Ranked(_Entry):
@@ -230,6 +270,43 @@ class Sensitivity(_Entry):
     parameter: str
     points: list[Point]
     span: float
+    usable: Annotated[list[Any], Field(description="values whose mean lies within the interval of the best")]
+
+
+class Index(_Entry):
+    """A Sobol index with its 95% bootstrap interval over the design's points."""
+
+    mean: float
+    interval: Pair
+
+
+class ParameterIndices(_Entry):
+    """Shares of the score's variance over the space: of a parameter alone, and with all that it takes part in."""
+
+    parameter: str
+    first: Index
+    total: Index
+
+
+class PairIndex(_Entry):
+    """Share of the variance that two parameters are behind together, beyond what each is alone."""
+
+    parameters: tuple[str, str]
+    second: Index
+
+
+class GlobalSensitivity(_Entry):
+    """Which parameters the spread of validation accuracy over a whole space comes from."""
+
+    points: int
+    planned: int
+    training_images: int | None
+    space: dict[str, Any]
+    lowest: float
+    highest: float
+    r2: Annotated[float, Field(description="of the surrogate, cross-validated")]
+    indices: list[ParameterIndices]
+    pairs: list[PairIndex]
 
 
 class Dataset(_Entry):
@@ -300,8 +377,10 @@ class Results(_Entry):
     environment: dict[str, Any]
     models: dict[Model, ModelResults]
     comparisons: list[VariationComparison]
+    classes: list[ClassComparison]
     best: dict[Model, Best]
     sensitivity: dict[Model, list[Sensitivity]]
+    global_sensitivity: dict[Model, GlobalSensitivity]
     head_to_head: dict[Literal["baseline", "best"], HeadToHead]
     gradcam: Gallery | None
     findings: list[Finding]
@@ -315,11 +394,21 @@ def check(results: Any) -> None:
     Raises:
         UserError: something does not fit, as when a run's result.json was edited.
     """
+    # Configuration by configuration: ten thousand runs as objects would take more memory than all the rest.
+    models = results.get("models", {})
+    emptied = {model: {**held, "configurations": {}} for model, held in models.items()}
+    _check(Results, results | {"models": emptied} if models else results, "")
+    for model, held in models.items():
+        for name, configuration in held["configurations"].items():
+            _check(Configuration, configuration, f"models.{model}.configurations.{name}.")
+
+
+def _check(kind: type[BaseModel], content: Any, place: str) -> None:
     try:
-        Results.model_validate(results)
+        kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place += ".".join(str(part) for part in first["loc"])
         raise UserError(
             f"results do not fit their schema at {place} ({first['msg']}); if a result.json was edited, delete its "
             "directory to train the run again"

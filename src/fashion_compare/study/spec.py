@@ -3,18 +3,41 @@
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.errors import UsageError, nearest
+from fashion_compare.study.space import Choices, Space, ends
 
 BASELINE = "baseline"
 _TOGETHER = "together_with"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _MAXIMUM_BYTES = 1 << 20
+
+
+class Design(BaseModel):
+    """Runs all over a space, a seed each, for the influence of every parameter while the others vary too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Sobol's points are evenly spread when there are a power of two of them.
+    points: Literal[32, 64, 128, 256, 512, 1024, 2048]
+    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
+    space: dict[str, Space]
+
+
+class Sensitivity(BaseModel):
+    """What to try around the baseline, one parameter at a time, and all over the space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # The first so many of the study's.
+    seeds: Annotated[int, Field(ge=1)] = 3
+    grids: dict[str, dict[str, Choices]] = {}
+    design: Design | None = None
 
 
 class Study(BaseModel):
@@ -29,6 +52,7 @@ class Study(BaseModel):
     models: dict[str, dict[str, Configuration]]
     # The one field that each variation is about; others may move together with it.
     varied: dict[str, dict[str, str]]
+    sensitivity: Sensitivity | None = None
 
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
@@ -81,7 +105,7 @@ def parse_study(text: str, where: str) -> Study:
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     _refuse_booleans(content, where)
-    content = _mapping(content, where, {"name", "description", "seeds", "training_images", "models"})
+    content = _mapping(content, where, {"name", "description", "seeds", "training_images", "models", "sensitivity"})
     models = _mapping(content.get("models"), f"{where}: models", set(CONFIGURATIONS), what="model")
     if not models:
         raise UsageError(f"{where}: models: empty; expected at least one of {', '.join(CONFIGURATIONS)}")
@@ -102,7 +126,63 @@ def parse_study(text: str, where: str) -> Study:
         raise UsageError(_one_line(error, where)) from error
     if len(set(study.seeds)) != len(study.seeds):
         raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
+    _check_sensitivity(study, where)
     return study
+
+
+def with_sensitivity(study: Study) -> Study:
+    """Return the study with grids and a design: its own, or those of the shipped study `full` for its models."""
+    if study.sensitivity is not None:
+        return study
+    shipped = load_study("full").sensitivity
+    assert shipped is not None
+    assert shipped.design is not None
+    space = {model: axes for model, axes in shipped.design.space.items() if model in study.models}
+    changes: dict[str, Any] = {
+        "grids": {model: grid for model, grid in shipped.grids.items() if model in study.models},
+        "design": shipped.design.model_copy(update={"space": space}),
+    }
+    return study.model_copy(update={"sensitivity": shipped.model_copy(update=changes)})
+
+
+def with_earlier_sensitivity(study: Study, root: Path) -> Study:
+    """Return the study with the grids and the design that its directory has from before, if it declares none itself."""
+    path = root / "study.yaml"
+    if study.sensitivity is not None or not path.exists():
+        return study
+    try:
+        earlier = load_study(str(path))
+    except UsageError:
+        # Damaged; it is about to be written anew.
+        return study
+    same = earlier.models.keys() == study.models.keys()
+    return study.model_copy(update={"sensitivity": earlier.sensitivity}) if same else study
+
+
+def _check_sensitivity(study: Study, where: str) -> None:
+    """Refuse grids and spaces that hold a configuration that cannot be."""
+    if study.sensitivity is None:
+        return
+    design = study.sensitivity.design
+    spaces: list[tuple[str, dict[str, Any]]] = [(f"{where}: sensitivity.grids", dict(study.sensitivity.grids))]
+    spaces += [(f"{where}: sensitivity.design.space", dict(design.space))] if design else []
+    for here, space in spaces:
+        for model, axes in space.items():
+            if model not in study.models:
+                raise UsageError(f"{here}: unknown model '{model}': {nearest(model, study.models)}")
+            for field, axis in axes.items():
+                for value in ends(axis):
+                    changed(study.models[model][BASELINE], {field: value}, f"{here}.{model}.{field}")
+
+
+def changed(base: Configuration, settings: dict[str, Any], where: str) -> Configuration:
+    """Return a configuration with some of its settings replaced.
+
+    Raises:
+        UsageError: there is no such setting, or not with such a value.
+    """
+    plain = base.model_dump(mode="json", exclude={"model"})
+    return configuration(base.model, {**plain, **settings}, where)
 
 
 def configuration(model: str, settings: dict[str, Any], where: str) -> Configuration:
@@ -148,7 +228,7 @@ def to_yaml(study: Study) -> str:
         base = plain.pop(BASELINE)
         variations = {name: _changes(base, c, study.varied[model][name]) for name, c in plain.items()}
         models[model] = {"baseline": base, "variations": variations}
-    content = study.model_dump(mode="json", exclude={"models", "varied"}) | {"models": models}
+    content = study.model_dump(mode="json", exclude={"models", "varied"}, exclude_none=True) | {"models": models}
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 

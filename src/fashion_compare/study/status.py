@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fashion_compare.store import read_json
-from fashion_compare.study.plan import plan
+from fashion_compare.study.designs import all_runs
 from fashion_compare.study.progress import Snapshot, snapshot
 from fashion_compare.study.results import known_failures
 from fashion_compare.study.schema import check_dataset
@@ -20,4 +20,4 @@ def study_status(root: Path) -> Snapshot:
     dataset = read_json(root / "dataset.json")
     check_dataset(dataset, root / "dataset.json")
     data = {name: dataset[name] for name in ("name", "sha256", "split_sha256")}
-    return snapshot(plan(study, None, data, root), known_failures(study, root))
+    return snapshot(all_runs(study, None, data, root), known_failures(study, root))

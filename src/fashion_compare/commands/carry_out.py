@@ -1,0 +1,149 @@
+"""What every command does that has a study's runs done: find the data, run, collect, explain, report."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from fashion_compare.commands.options import check_writable, complain, load_data
+from fashion_compare.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from fashion_compare.console import Show
+    from fashion_compare.data.dataset import Dataset
+    from fashion_compare.study.engine import OpenPool
+    from fashion_compare.study.plan import Run
+    from fashion_compare.study.progress import Snapshot
+    from fashion_compare.study.spec import Study
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how runs are done, as the options say."""
+
+    name: str
+    workers: int | None
+    scheduler: str | None
+    tls: tuple[Path | None, Path | None, Path | None]
+    tensorboard: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        if self.name not in ("local", "dask"):
+            raise UsageError(f"--engine {self.name}: {nearest(self.name, ['local', 'dask'])}")
+        address = self.scheduler
+        if address is not None and (self.name != "dask" or not address.startswith(("tcp://", "tls://"))):
+            raise UsageError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT, with --engine dask")
+
+
+def carry_out(
+    study: "Study",
+    data: str,
+    out: Path,
+    engine: Engine,
+    choose: "Callable[[list[Run], list[Run]], list[Run]]" = lambda own, sensitivity: own + sensitivity,
+) -> None:
+    """Do a study's runs that are not done yet, then collect, explain and report all that are.
+
+    Args:
+        study: the resolved study.
+        data: where Fashion-MNIST is.
+        out: directory that studies lie in.
+        engine: where and how.
+        choose: takes the study's own runs and its sensitivity's, and returns those to do.
+
+    Raises:
+        typer.Exit: a run failed.
+    """
+    check_writable(out)
+    from fashion_compare import console
+    from fashion_compare.lock import exclusive
+    from fashion_compare.store import write_json, write_text
+    from fashion_compare.study import designs, plan, results, spec
+    from fashion_compare.study.engine import run_all
+    from fashion_compare.study.local import available_cores
+
+    source, dataset = load_data(data, stand_in_allowed=True)
+    root = plan.study_root(out, study, dataset)
+    study = spec.with_earlier_sensitivity(study, root)
+    identity = plan.data_identity(dataset)
+    runs = choose(plan.plan(study, source, identity, root), designs.sensitivity_runs(study, source, identity, root))
+    runs.sort(key=lambda run: -run.cost)
+    described = results.describe_dataset(dataset, study)
+    count = engine.workers or available_cores()
+    with exclusive(root):
+        for one in runs:
+            one.directory.claim(one.identity)
+        write_text(root / "study.yaml", spec.to_yaml(study))
+        write_json(root / "dataset.json", described)
+        where = f"{count} side by side" if engine.scheduler is None else f"on the workers of {engine.scheduler}"
+        console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
+        with console.study_progress(count, quiet=engine.quiet) as show:
+            width, open_pool = _executor(engine, count, dataset)
+            watch = _mirrored(show, root) if engine.tensorboard else show
+            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
+        for label, reason in outcome.failures.items():
+            complain(f"{label} failed: {reason}")
+        found = results.collect(study, described, root, outcome.failures)
+        found = _explain(study, found, dataset, root)
+        finish(found, root)
+    print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def finish(found: Mapping[str, Any], root: Path) -> None:
+    """Write results and report, and print the summary."""
+    from fashion_compare import console
+    from fashion_compare.report.page import write_report
+    from fashion_compare.report.summary import summary_table
+    from fashion_compare.study.results import write_results
+
+    console.say("Writing the report …")
+    write_results(found, root)
+    page = write_report(found, root)
+    console.result_console.print(summary_table(found))
+    print(f"Report:  {page}")
+    print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
+
+
+def _executor(engine: Engine, workers: int, dataset: "Dataset") -> "tuple[int, OpenPool]":
+    """Return how many runs to hand over at a time, and what makes the executor."""
+    if engine.name == "local":
+        from fashion_compare.study.local import local_pool
+
+        return workers, local_pool
+    try:
+        from fashion_compare.study.cluster import IN_FLIGHT, Scheduler, dask_pool
+    except ModuleNotFoundError as error:
+        raise UsageError("--engine dask needs the extra 'dask': pip install 'fashion-compare[dask]'") from error
+    named = None if engine.scheduler is None else Scheduler(engine.scheduler, *engine.tls)
+    return IN_FLIGHT, partial(dask_pool, dataset=dataset, scheduler=named, workers=workers)
+
+
+def _mirrored(show: "Show", root: Path) -> "Show":
+    """Return `show`, followed by writing what is new for TensorBoard."""
+    try:
+        from fashion_compare.study.tracking import TensorBoardMirror
+    except ModuleNotFoundError as error:
+        raise UsageError("--tensorboard needs its extra: pip install 'fashion-compare[tensorboard]'") from error
+    mirror = TensorBoardMirror(root)
+
+    def watch(snapshot: "Snapshot") -> None:
+        show(snapshot)
+        mirror.update(snapshot)
+
+    return watch
+
+
+def _explain(study: "Study", found: Mapping[str, Any], dataset: "Dataset", root: Path) -> dict[str, Any]:
+    """Make the explanations and return the results with what they say about them."""
+    from fashion_compare import console
+    from fashion_compare.study.explain import explain
+
+    if "cnn" in study.models:
+        console.say("Explaining the cnn with Grad-CAM …")
+    return {**found, "gradcam": explain(study, found, dataset, root)}

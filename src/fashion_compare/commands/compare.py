@@ -1,0 +1,78 @@
+"""The command that compares saved predictions of any two models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fashion_compare.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from fashion_compare.evaluation.external import External
+
+_USAGE = "expected two files, or --a FILE… --b FILE… with as many of each"
+
+
+def compare(
+    files: Annotated[
+        list[str], typer.Argument(metavar="A B | --a A… --b B…", help="Files of predictions, .npz or .csv.")
+    ],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every number here as well.")] = None,
+) -> None:
+    """Compare two models of any kind from their predictions for the same images, a file a seed.
+
+    An .npz has 'labels' (n,) and 'logits' or 'probabilities' (n, classes); a .csv a column 'label' and a column
+    'logit_NAME' or 'probability_NAME' for each class. The first file of A is paired with the first of B, and so on.
+    """
+    a, b = _sides(files)
+    from fashion_compare import console
+    from fashion_compare.comparison.predicted import compare_predictions
+    from fashion_compare.evaluation.external import read_external
+    from fashion_compare.report.compared import comparison_text
+    from fashion_compare.store import write_json
+
+    held_a, held_b = ([read_external(path) for path in paths] for paths in (a, b))
+    first = held_a[0]
+    for path, held in zip(a + b, held_a + held_b, strict=True):
+        _check_same_images(a[0], first, path, held)
+    found = compare_predictions([held.predictions for held in held_a], [held.predictions for held in held_b])
+    console.result_console.print(comparison_text(found, first.class_names, len(first.predictions.labels)))
+    if json_file is not None:
+        write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found})
+        print(f"Numbers: {json_file}")
+
+
+def _sides(words: list[str]) -> tuple[list[Path], list[Path]]:
+    """Return the files of both sides: what follows --a and what follows --b, or two files."""
+    sides: dict[str, list[Path]] = {"--a": [], "--b": []}
+    if not any(word.startswith("-") for word in words):
+        if len(words) != 2:
+            raise UsageError(f"compare: got {len(words)} files; {_USAGE}")
+        return [Path(words[0])], [Path(words[1])]
+    side = None
+    for word in words:
+        if word in sides:
+            side = sides[word]
+        elif word.startswith("-") or side is None:
+            raise UsageError(f"compare: did not understand '{word}'; {_USAGE}")
+        else:
+            side.append(Path(word))
+    a, b = sides.values()
+    if len(a) != len(b) or not a:
+        raise UsageError(f"compare: got {len(a)} files of A and {len(b)} of B; {_USAGE}")
+    return a, b
+
+
+def _check_same_images(first_path: Path, first: "External", path: Path, held: "External") -> None:
+    """Refuse files that cannot be about the same images in the same order."""
+    ours, theirs = first.predictions, held.predictions
+    if ours.logits.shape != theirs.logits.shape:
+        raise UserError(
+            f"{path} has {theirs.logits.shape[0]} images and {theirs.logits.shape[1]} classes, {first_path} "
+            f"{ours.logits.shape[0]} and {ours.logits.shape[1]}; expected predictions of the same images"
+        )
+    different = int((ours.labels != theirs.labels).sum())
+    if different:
+        raise UserError(
+            f"{path} and {first_path} disagree on the labels of {different} images; expected the same images in order"
+        )

@@ -1,0 +1,45 @@
+"""Read what runs left behind: their entries of results.json, and a column per image for every score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fashion_compare.comparison.pairs import Scored
+from fashion_compare.errors import UserError
+from fashion_compare.evaluation.predictions import PARTS, load_predictions
+from fashion_compare.store import read_json
+from fashion_compare.study.plan import Run
+
+
+def read_runs(model: str, name: str, runs: Sequence[Run]) -> tuple[Scored, list[dict[str, Any]]]:
+    """Return a configuration's columns per image, and the entries of its finished runs, by seed.
+
+    Raises:
+        UserError: a directory holds another run, or a file of one cannot be read.
+    """
+    held, entries = Scored(model, name), []
+    for run in sorted(runs, key=lambda run: run.seed):
+        entry = read_entry(run)
+        if entry is None:
+            continue
+        entries.append(entry)
+        predictions = load_predictions(run.directory.predictions)
+        for part in ("validation", "test"):
+            held.add_predictions(run.seed, part, predictions[part])
+    return held, entries
+
+
+def read_entry(run: Run) -> dict[str, Any] | None:
+    """Return a run's entry of results.json; None when it is not done.
+
+    Raises:
+        UserError: its directory holds another run, or a file of it cannot be read.
+    """
+    directory = run.directory
+    if not directory.is_done:
+        return None
+    directory.verify(run.identity)
+    entry = read_json(directory.result)
+    whole = isinstance(entry, dict) and {"seed", "per_class", "confusion", *PARTS} <= entry.keys()
+    if not whole or not directory.read_metrics():
+        raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
+    return dict(entry)

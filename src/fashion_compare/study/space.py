@@ -1,0 +1,56 @@
+"""Spaces of configurations: what each setting may be, for grids, designs and tuning alike."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# A setting's value as study files have it: layer sizes are lists.
+Value = float | int | str | list[int]
+
+
+class Range(BaseModel):
+    """A number from low to high, evenly spread on its scale; whole numbers when both ends are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    low: float | int
+    high: float | int
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high or (self.scale == "log" and self.low <= 0):
+            raise ValueError(
+                f"low {self.low:g} and high {self.high:g}: expected low < high, and above 0 with scale log"
+            )
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def at(self, share: float) -> float | int:
+        """Return the value at a share of the way from low to high, 0 … 1."""
+        low, high = (math.log(self.low), math.log(self.high)) if self.scale == "log" else (self.low, self.high)
+        value = low + share * (high - low)
+        value = math.exp(value) if self.scale == "log" else value
+        return round(value) if self.whole else float(value)
+
+
+Choices = Annotated[tuple[Value, ...], Field(min_length=2, max_length=100)]
+# Field of a configuration → what it may be.
+Space = dict[str, Range | Choices]
+
+
+def value_at(axis: Range | tuple[Value, ...], share: float) -> Any:
+    """Return the value of an axis at a share in [0, 1): a number of a range, or one of the choices."""
+    if isinstance(axis, Range):
+        return axis.at(share)
+    return axis[min(int(share * len(axis)), len(axis) - 1)]
+
+
+def ends(axis: Range | tuple[Value, ...]) -> tuple[Any, ...]:
+    """Return the values that have to be valid for all others to be: a range's ends, every choice."""
+    return (axis.low, axis.high) if isinstance(axis, Range) else axis
