@@ -21,6 +21,7 @@ app = typer.Typer(
 for command in (
     studies.run,
     studies.sensitivity,
+    studies.tune,
     studies.report,
     studies.status,
     models.train,

@@ -3,8 +3,9 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ def train(
     directory: RunDirectory,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
+    *,
+    bar: Mapping[int, float] = MappingProxyType({}),
 ) -> Classifier:
     """Train one run to its end, from its checkpoint if it has one, and write its weights and predictions.
 
@@ -62,6 +65,7 @@ def train(
         directory: claimed for this run; metrics, checkpoint, weights and predictions go there.
         on_epoch: called with each epoch's line of metrics.
         on_note: called with what people should know, such as a damaged checkpoint that was done without.
+        bar: epoch → validation accuracy; a run that has not reached it by then ends there, as one out of patience does.
 
     Returns:
         The classifier with the weights of the best epoch.
@@ -81,7 +85,7 @@ def train(
     steps_per_epoch = math.ceil(len(dataset.train_labels) / configuration.batch_size)
     progress = _resume(classifier, directory, on_note)
     for epoch in range(len(progress.history), configuration.epochs + 1):
-        if _out_of_patience(progress.history, configuration.patience):
+        if _out_of_patience(progress.history, configuration.patience) or below_bar(progress.history, bar):
             break
         line: Epoch = {"epoch": epoch, "objective": None, "seconds": 0.0}
         if epoch > 0:
@@ -124,6 +128,12 @@ def _out_of_patience(history: list[Epoch], patience: int | None) -> bool:
     if patience is None or not history:
         return False
     return len(history) - 1 - best_epoch(history) >= patience
+
+
+def below_bar(history: list[Epoch], bar: Mapping[int, float]) -> bool:
+    """Say whether the best epoch so far misses what the last one's bar asks for."""
+    last = len(history) - 1
+    return last in bar and history[best_epoch(history)]["validation_accuracy"] < bar[last]
 
 
 def _measure(classifier: Classifier, parts: Parts) -> Epoch:

@@ -1,6 +1,6 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fashion_compare.study.plan import Run
     from fashion_compare.study.progress import Snapshot
     from fashion_compare.study.spec import Study
+
+VARIATIONS, SENSITIVITY, TUNING = "variations", "sensitivity", "tuning"
+ALL = frozenset({VARIATIONS, SENSITIVITY, TUNING})
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,7 @@ class Engine:
             raise UsageError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT, with --engine dask")
 
 
-def carry_out(
-    study: "Study",
-    data: str,
-    out: Path,
-    engine: Engine,
-    choose: "Callable[[list[Run], list[Run]], list[Run]]" = lambda own, sensitivity: own + sensitivity,
-) -> None:
+def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
     """Do a study's runs that are not done yet, then collect, explain and report all that are.
 
     Args:
@@ -53,7 +50,7 @@ def carry_out(
         data: where Fashion-MNIST is.
         out: directory that studies lie in.
         engine: where and how.
-        choose: takes the study's own runs and its sensitivity's, and returns those to do.
+        parts: what to do of the study besides its baselines, some of `ALL`.
 
     Raises:
         typer.Exit: a run failed.
@@ -62,36 +59,52 @@ def carry_out(
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import designs, plan, results, spec
-    from fashion_compare.study.engine import run_all
+    from fashion_compare.study import designs, plan, results, spec, tuning
+    from fashion_compare.study.engine import Outcome, run_all
     from fashion_compare.study.local import available_cores
 
     source, dataset = load_data(data, stand_in_allowed=True)
     root = plan.study_root(out, study, dataset)
-    study = spec.with_earlier_sensitivity(study, root)
+    study = spec.with_earlier(study, root)
     identity = plan.data_identity(dataset)
-    runs = choose(plan.plan(study, source, identity, root), designs.sensitivity_runs(study, source, identity, root))
-    runs.sort(key=lambda run: -run.cost)
     described = results.describe_dataset(dataset, study)
     count = engine.workers or available_cores()
-    with exclusive(root):
+    total = Outcome()
+
+    def do(runs: "list[Run]") -> Outcome:
+        """Do these, longest first, and say which failed."""
         for one in runs:
             one.directory.claim(one.identity)
+        with console.study_progress(count, quiet=engine.quiet) as show:
+            width, open_pool = _executor(engine, count, dataset)
+            watch = _mirrored(show, root) if engine.tensorboard else show
+            runs = sorted(runs, key=lambda run: -run.cost)
+            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
+        for label, reason in outcome.failures.items():
+            complain(f"{label} failed: {reason}")
+        return outcome
+
+    with exclusive(root):
+        own = plan.plan(study, source, identity, root)
+        runs = [run for run in own if VARIATIONS in parts or run.name == spec.BASELINE]
+        if SENSITIVITY in parts:
+            runs += designs.sensitivity_runs(study, source, identity, root)
         write_text(root / "study.yaml", spec.to_yaml(study))
         write_json(root / "dataset.json", described)
         where = f"{count} side by side" if engine.scheduler is None else f"on the workers of {engine.scheduler}"
         console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
-        with console.study_progress(count, quiet=engine.quiet) as show:
-            width, open_pool = _executor(engine, count, dataset)
-            watch = _mirrored(show, root) if engine.tensorboard else show
-            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
-        for label, reason in outcome.failures.items():
-            complain(f"{label} failed: {reason}")
-        found = results.collect(study, described, root, outcome.failures)
+        total.add(do(runs))
+        if TUNING in parts and study.tuning is not None:
+            # A trial that fails is a result like another: it stands in the tuning, and fails nothing else.
+            tuning.tune(tuning.tuners(study, source, identity, root), lambda trials: do(trials).failures, console.say)
+        study = tuning.with_winners(study, identity, root)
+        if TUNING in parts:
+            total.add(do([run for run in plan.plan(study, source, identity, root) if run.name == tuning.TUNED]))
+        found = results.collect(study, described, root, total.failures)
         found = _explain(study, found, dataset, root)
         finish(found, root)
-    print(f"{len(outcome.trained)} trained, {len(outcome.done_before)} done before, {len(outcome.failures)} failed")
-    if outcome.failures:
+    print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
+    if total.failures:
         raise typer.Exit(1)
 
 

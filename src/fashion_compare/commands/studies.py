@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.carry_out import Engine, carry_out, finish
+from fashion_compare.commands.carry_out import SENSITIVITY, TUNING, Engine, carry_out, finish
 from fashion_compare.errors import UsageError
 
 
@@ -52,20 +52,53 @@ def sensitivity(
     from fashion_compare.study import spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
-    resolved = spec.with_sensitivity(spec.load_study(study))
-    carry_out(resolved, data, out, where, lambda own, grids: [run for run in own if run.name == spec.BASELINE] + grids)
+    resolved = spec.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
+    carry_out(resolved, data, out, where, frozenset({SENSITIVITY}))
+
+
+def tune(
+    study: options.StudyName = "default",
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Of each model; default the study's, or 30.")
+    ] = None,
+    data: options.Data = "auto",
+    out: options.Out = Path("runs"),
+    workers: options.Workers = None,
+    engine: options.Engine = "local",
+    scheduler: options.Scheduler = None,
+    tls_ca: options.TlsCa = None,
+    tls_cert: options.TlsCert = None,
+    tls_key: options.TlsKey = None,
+    tensorboard: options.TensorBoard = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Search the best configuration of each model, with equal budgets. Resumes by itself.
+
+    The winners are trained with the study's seeds as the configuration 'tuned', and compared with the baselines. The
+    space is the study's, or that of 'full' where it declares none; choices are made by validation alone.
+    """
+    from fashion_compare.study import spec
+
+    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
+    resolved = spec.load_study(study)
+    tuning = spec.with_full(resolved).tuning
+    assert tuning is not None
+    tuning = tuning if trials is None else tuning.model_copy(update={"trials": trials})
+    carry_out(resolved.model_copy(update={"tuning": tuning}), data, out, where, frozenset({TUNING}))
 
 
 def report(directory: options.StudyDirectory) -> None:
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
     from fashion_compare.store import read_json
-    from fashion_compare.study import results, spec
+    from fashion_compare.study import results, spec, tuning
     from fashion_compare.study.schema import check_dataset
 
     options.check_study_directory(directory)
     study = spec.load_study(str(directory / "study.yaml"))
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
+    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
+    study = tuning.with_winners(study, data, directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     finish(found, directory)
 

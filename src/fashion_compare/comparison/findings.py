@@ -37,7 +37,9 @@ def setting(value: Any) -> str:
     """Return a setting's value as people write it."""
     if value is None:
         return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def along(together: Mapping[str, Any]) -> str:

@@ -23,7 +23,14 @@ from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery, load_gallery
-from fashion_compare.report import class_figures, curve_figures, score_figures, sensitivity_figures, words
+from fashion_compare.report import (
+    class_figures,
+    curve_figures,
+    score_figures,
+    sensitivity_figures,
+    tuning_figures,
+    words,
+)
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.store import RunDirectory, write_text
 from fashion_compare.study.explain import gallery_path
@@ -69,6 +76,8 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
         drawings.append(score_figures.sensitivity(results))
     if results["global_sensitivity"]:
         drawings.append(sensitivity_figures.indices(results))
+    if results["tuning"]:
+        drawings.append(tuning_figures.tuning_curves(results))
     chosen = {model: held["configuration"] for model, held in results["best"].items()}
     for model, name in chosen.items():
         held = results["models"][model]["configurations"][name]

@@ -187,6 +187,20 @@ def global_in_words(found: Mapping[str, Any]) -> str:
     )
 
 
+def tuning_in_words(held: Mapping[str, Any]) -> str:
+    """Return what tuning chose, and what it gained over the best configuration made by hand."""
+    settings = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in held["settings"].items())
+    winner = held["trials"][held["winner"]]
+    text = f"Trial {winner['number'] + 1} won, {percent(winner['validation_accuracy'], 2)} on validation: {settings}."
+    for row in held["gain"]:
+        low, high = row["interval"]
+        text += (
+            f" Against “{row['b']['configuration']}”, the best by hand, “tuned” has {points(row['mean'])} points of "
+            f"{row['part']} accuracy [{points(low)}, {points(high)}]: {verdict(row)}."
+        )
+    return text
+
+
 def change(held: Mapping[str, Any]) -> str:
     """Return what a variation changes."""
     change = held["change"]

@@ -30,6 +30,12 @@ class Outcome:
     done_before: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: "Outcome") -> None:
+        """Count what another call did as well."""
+        self.trained += other.trained
+        self.done_before += other.done_before
+        self.failures |= other.failures
+
 
 def run_all(
     runs: Sequence[Run],

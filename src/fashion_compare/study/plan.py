@@ -29,6 +29,7 @@ class Run:
         source: where its worker reads the data; None for a run that is only looked at.
         root: the study's directory.
         data: hashes that must hold for the data, part of the run's identity.
+        bar: epoch → validation accuracy that has to be reached by its end, or the run ends there.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Run:
     source: Source | None
     root: Path
     data: dict[str, Any]
+    bar: tuple[tuple[int, float], ...] = ()
 
     @property
     def directory(self) -> RunDirectory:
@@ -53,7 +55,8 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """Everything that defines the run: what is done already under the same identity is not done again."""
-        return run_identity(self.configuration, self.seed, self.data, self.training_images)
+        identity = run_identity(self.configuration, self.seed, self.data, self.training_images)
+        return identity | {"bar": [list(step) for step in self.bar]} if self.bar else identity
 
     @property
     def epoch_cost(self) -> float:

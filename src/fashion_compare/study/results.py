@@ -14,7 +14,7 @@ from fashion_compare.comparison.best import best_configuration
 from fashion_compare.comparison.classes import class_differences, confusion_changes
 from fashion_compare.comparison.findings import findings
 from fashion_compare.comparison.fitting import fitting
-from fashion_compare.comparison.pairs import Scored, compare_all_metrics
+from fashion_compare.comparison.pairs import Scored, compare_all_metrics, compare_family
 from fashion_compare.comparison.sensitivity import sensitivity
 from fashion_compare.comparison.together import head_to_head
 from fashion_compare.data.dataset import Dataset
@@ -31,6 +31,7 @@ from fashion_compare.study.reading import read_runs
 from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
 from fashion_compare.study.sensitivity import plain, read_designs, read_grid
 from fashion_compare.study.spec import BASELINE, Study
+from fashion_compare.study.tuning import TUNED, read_tuning
 
 
 def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
@@ -127,8 +128,13 @@ def collect(
             if set(held.seeds()) & set(base.seeds())
         ]
         grid, changes = read_grid(study, data, root, model)
-        results["sensitivity"][model] = sensitivity(variations | grid, _changes(study, model) | changes, base)
+        # What tuning found changes many settings at once, and says nothing about any one of them.
+        alone = {name: held for name, held in variations.items() if name != TUNED}
+        results["sensitivity"][model] = sensitivity(alone | grid, _changes(study, model) | changes, base)
     results["global_sensitivity"] = read_designs(study, data, root)
+    results["tuning"] = {
+        model: held | {"gain": _gain(finished.get(model, {}))} for model, held in read_tuning(study, data, root).items()
+    }
     results["head_to_head"] = _head_to_head(finished, results["best"], root)
     results["findings"] = findings(results)
     return results
@@ -232,6 +238,16 @@ def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
         }
         for name, field in study.varied[model].items()
     }
+
+
+def _gain(finished: Mapping[str, Scored]) -> list[dict[str, Any]]:
+    """Compare what tuning found with the best configuration made by hand, on validation and on the test set."""
+    by_hand = {name: held for name, held in finished.items() if name != TUNED}
+    if TUNED not in finished or not by_hand:
+        return []
+    best = by_hand[best_configuration(by_hand, BASELINE)["configuration"]]
+    rows = (compare_family([(finished[TUNED], best)], part, "accuracy") for part in ("validation", "test"))
+    return [row for family in rows for row in family]
 
 
 def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:

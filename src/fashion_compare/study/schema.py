@@ -309,6 +309,33 @@ class GlobalSensitivity(_Entry):
     pairs: list[PairIndex]
 
 
+class TuningTrial(_Entry):
+    """One proposal and what came of it."""
+
+    number: int
+    settings: dict[str, Any]
+    state: Literal["complete", "pruned", "failed", "open"]
+    failure: str | None
+    validation_accuracy: Annotated[float | None, Field(description="with the tuning's seed, at the best epoch")]
+    epochs: int
+    seconds: float
+    best_so_far: float
+
+
+class Tuning(_Entry):
+    """A search for a model's best configuration, and what it spent."""
+
+    planned: int
+    epochs: Annotated[int, Field(description="most that a trial may train")]
+    winner: int | None
+    settings: Annotated[dict[str, Any] | None, Field(description="the winner's, where it differs from the baseline")]
+    epochs_allowed: int
+    epochs_seen: int
+    seconds: float
+    trials: list[TuningTrial]
+    gain: Annotated[list[Comparison], Field(description="`tuned` against the best by hand, validation and test")]
+
+
 class Dataset(_Entry):
     """What the study ran on."""
 
@@ -381,6 +408,7 @@ class Results(_Entry):
     best: dict[Model, Best]
     sensitivity: dict[Model, list[Sensitivity]]
     global_sensitivity: dict[Model, GlobalSensitivity]
+    tuning: dict[Model, Tuning]
     head_to_head: dict[Literal["baseline", "best"], HeadToHead]
     gradcam: Gallery | None
     findings: list[Finding]

@@ -40,6 +40,21 @@ class Sensitivity(BaseModel):
     design: Design | None = None
 
 
+class Tuning(BaseModel):
+    """A search for the best configuration, with the same budget for every model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 30
+    # Of every trial, so that all may see as many examples; one that falls behind is stopped sooner.
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
+    # Trials proposed at a time, from what is known by then: the same ones on any number of workers.
+    batch: Annotated[int, Field(ge=1, le=1000)] = 5
+    # One that the study does not use, so that the winner's luck with it is not in the comparison.
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1_000_000
+    space: dict[str, Space]
+
+
 class Study(BaseModel):
     """A resolved study: every configuration spelled out."""
 
@@ -53,6 +68,7 @@ class Study(BaseModel):
     # The one field that each variation is about; others may move together with it.
     varied: dict[str, dict[str, str]]
     sensitivity: Sensitivity | None = None
+    tuning: Tuning | None = None
 
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
@@ -105,7 +121,9 @@ def parse_study(text: str, where: str) -> Study:
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     _refuse_booleans(content, where)
-    content = _mapping(content, where, {"name", "description", "seeds", "training_images", "models", "sensitivity"})
+    content = _mapping(
+        content, where, {"name", "description", "seeds", "training_images", "models", "sensitivity", "tuning"}
+    )
     models = _mapping(content.get("models"), f"{where}: models", set(CONFIGURATIONS), what="model")
     if not models:
         raise UsageError(f"{where}: models: empty; expected at least one of {', '.join(CONFIGURATIONS)}")
@@ -126,53 +144,87 @@ def parse_study(text: str, where: str) -> Study:
         raise UsageError(_one_line(error, where)) from error
     if len(set(study.seeds)) != len(study.seeds):
         raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
-    _check_sensitivity(study, where)
+    _check_spaces(study, where)
     return study
 
 
-def with_sensitivity(study: Study) -> Study:
-    """Return the study with grids and a design: its own, or those of the shipped study `full` for its models."""
-    if study.sensitivity is not None:
-        return study
-    shipped = load_study("full").sensitivity
-    assert shipped is not None
-    assert shipped.design is not None
-    space = {model: axes for model, axes in shipped.design.space.items() if model in study.models}
-    changes: dict[str, Any] = {
-        "grids": {model: grid for model, grid in shipped.grids.items() if model in study.models},
-        "design": shipped.design.model_copy(update={"space": space}),
-    }
-    return study.model_copy(update={"sensitivity": shipped.model_copy(update=changes)})
+def with_full(study: Study) -> Study:
+    """Return the study with grids, design and tuning: its own, or those of the shipped study `full` for its models."""
+    shipped = load_study("full")
+    assert shipped.sensitivity is not None
+    assert shipped.sensitivity.design is not None
+    assert shipped.tuning is not None
+
+    def known(held: dict[str, Any]) -> dict[str, Any]:
+        return {model: part for model, part in held.items() if model in study.models}
+
+    design = shipped.sensitivity.design.model_copy(update={"space": known(shipped.sensitivity.design.space)})
+    grids = known(shipped.sensitivity.grids)
+    sensitivity = shipped.sensitivity.model_copy(update={"grids": grids, "design": design})
+    tuning = shipped.tuning.model_copy(update={"space": known(shipped.tuning.space)})
+    return study.model_copy(
+        update={"sensitivity": study.sensitivity or sensitivity, "tuning": study.tuning or tuning},
+    )
 
 
-def with_earlier_sensitivity(study: Study, root: Path) -> Study:
-    """Return the study with the grids and the design that its directory has from before, if it declares none itself."""
+def with_earlier(study: Study, root: Path) -> Study:
+    """Return the study with the sensitivity and the tuning that its directory has from before, if it declares none."""
     path = root / "study.yaml"
-    if study.sensitivity is not None or not path.exists():
+    if not path.exists():
         return study
     try:
         earlier = load_study(str(path))
     except UsageError:
         # Damaged; it is about to be written anew.
         return study
-    same = earlier.models.keys() == study.models.keys()
-    return study.model_copy(update={"sensitivity": earlier.sensitivity}) if same else study
+    if earlier.models.keys() != study.models.keys():
+        return study
+    parts = {part: getattr(study, part) or getattr(earlier, part) for part in ("sensitivity", "tuning")}
+    return study.model_copy(update=parts)
 
 
-def _check_sensitivity(study: Study, where: str) -> None:
+def with_variation(study: Study, model: str, name: str, settings: dict[str, Any]) -> Study:
+    """Return the study with one more configuration of a model: its baseline with these settings.
+
+    Raises:
+        UsageError: the model has another configuration of that name.
+    """
+    held = study.models[model]
+    configured = changed(held[BASELINE], settings, f"{model}: {name}")
+    if held.get(name, configured) != configured:
+        raise UsageError(f"{model}: {name}: the study has another configuration of that name; expected none")
+    models = {**study.models, model: {**held, name: configured}}
+    differs = (field for field in settings if getattr(configured, field) != getattr(held[BASELINE], field))
+    varied = {**study.varied, model: {**study.varied[model], name: next(differs, next(iter(settings)))}}
+    return study.model_copy(update={"models": models, "varied": varied})
+
+
+def _check_spaces(study: Study, where: str) -> None:
     """Refuse grids and spaces that hold a configuration that cannot be."""
-    if study.sensitivity is None:
-        return
-    design = study.sensitivity.design
-    spaces: list[tuple[str, dict[str, Any]]] = [(f"{where}: sensitivity.grids", dict(study.sensitivity.grids))]
-    spaces += [(f"{where}: sensitivity.design.space", dict(design.space))] if design else []
-    for here, space in spaces:
+    if study.tuning is not None:
+        if any("epochs" in axes for axes in study.tuning.space.values()):
+            raise UsageError(f"{where}: tuning.space: epochs are set by 'tuning: epochs', the same for every trial")
+        if study.tuning.seed in study.seeds:
+            raise UsageError(f"{where}: tuning.seed: got {study.tuning.seed}, expected one that the study does not use")
+    for part, space in _spaces(study):
         for model, axes in space.items():
             if model not in study.models:
-                raise UsageError(f"{here}: unknown model '{model}': {nearest(model, study.models)}")
+                raise UsageError(f"{where}: {part}: unknown model '{model}': {nearest(model, study.models)}")
             for field, axis in axes.items():
                 for value in ends(axis):
-                    changed(study.models[model][BASELINE], {field: value}, f"{here}.{model}.{field}")
+                    changed(study.models[model][BASELINE], {field: value}, f"{where}: {part}.{model}.{field}")
+
+
+def _spaces(study: Study) -> list[tuple[str, dict[str, Any]]]:
+    """Return where in the study file there is a space for models, and that space."""
+    spaces: list[tuple[str, dict[str, Any]]] = []
+    if study.sensitivity is not None:
+        spaces.append(("sensitivity.grids", dict(study.sensitivity.grids)))
+        if study.sensitivity.design is not None:
+            spaces.append(("sensitivity.design.space", dict(study.sensitivity.design.space)))
+    if study.tuning is not None:
+        spaces.append(("tuning.space", dict(study.tuning.space)))
+    return spaces
 
 
 def changed(base: Configuration, settings: dict[str, Any], where: str) -> Configuration:

@@ -8,6 +8,7 @@ from fashion_compare.study.progress import Snapshot, snapshot
 from fashion_compare.study.results import known_failures
 from fashion_compare.study.schema import check_dataset
 from fashion_compare.study.spec import load_study
+from fashion_compare.study.tuning import tuners, with_winners
 
 
 def study_status(root: Path) -> Snapshot:
@@ -20,4 +21,8 @@ def study_status(root: Path) -> Snapshot:
     dataset = read_json(root / "dataset.json")
     check_dataset(dataset, root / "dataset.json")
     data = {name: dataset[name] for name in ("name", "sha256", "split_sha256")}
-    return snapshot(all_runs(study, None, data, root), known_failures(study, root))
+    study = with_winners(study, data, root)
+    trials = [trial for tuner in tuners(study, None, data, root) for trial in tuner.trials()]
+    failed = {trial.run.label: trial.failure for trial in trials if trial.failure is not None}
+    runs = all_runs(study, None, data, root) + [trial.run for trial in trials]
+    return snapshot(runs, known_failures(study, root) | failed)

@@ -49,7 +49,7 @@ def execute(
     if data_identity(dataset) != run.data:
         raise DataError(f"the data changed while the study ran ({dataset.source}); start it again")
     images = training_subset(dataset, run.training_images)
-    train(run.configuration, run.seed, images, directory, on_epoch, notes.append)
+    train(run.configuration, run.seed, images, directory, on_epoch, notes.append, bar=dict(run.bar))
     entry = result_entry(run) | {"notes": notes}
     write_json(directory.result, entry)
     shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)

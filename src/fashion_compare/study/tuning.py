@@ -1,0 +1,301 @@
+"""Tuning: propose configurations from what earlier ones reached, with the same budget for every model.
+
+What was proposed stands in one file a model, what came of it in ordinary run directories: so a tuning that was killed
+goes on where it was, and proposes what it would have proposed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fashion_compare.classifier.configuration import Configuration
+from fashion_compare.data.sources import Source
+from fashion_compare.errors import UserError
+from fashion_compare.store import read_json, write_json
+from fashion_compare.study.plan import Run
+from fashion_compare.study.reading import read_entry
+from fashion_compare.study.space import Range, Space
+from fashion_compare.study.spec import BASELINE, Study, changed, with_variation
+
+TUNED = "tuned"
+_DIRECTORY = "tuning"
+# So many trials are drawn at random, and as many have to end before any is held to what others reached.
+_RANDOM_TRIALS = 8
+# Epochs that every trial gets.
+_FREE_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One proposal, and what came of it so far.
+
+    Attributes:
+        number: its place in the order of proposals.
+        settings: field → value, as study files have it.
+        run: its training.
+        failure: why it failed, or None.
+        entry: its entry of results.json once it is done, else None.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    run: Run
+    failure: str | None
+    entry: dict[str, Any] | None
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was stopped because others were further by then."""
+        return self.entry is not None and self.entry["epochs"] in dict(self.run.bar) and self._behind()
+
+    def _behind(self) -> bool:
+        assert self.entry is not None
+        return bool(self.entry["validation"]["accuracy"] < dict(self.run.bar)[self.entry["epochs"]])
+
+    @property
+    def accuracy(self) -> float | None:
+        """Best validation accuracy; None before the end, or without one."""
+        return None if self.entry is None else float(self.entry["validation"]["accuracy"])
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """The tuning of one model of a study."""
+
+    study: Study
+    model: str
+    source: Source | None
+    data: dict[str, Any]
+    root: Path
+
+    @property
+    def _space(self) -> Space:
+        assert self.study.tuning is not None
+        return self.study.tuning.space[self.model]
+
+    @property
+    def _path(self) -> Path:
+        return self.root / _DIRECTORY / f"{self.model}.json"
+
+    def trials(self) -> list[Trial]:
+        """Read what was proposed, and what came of it."""
+        if not self._path.exists():
+            return []
+        try:
+            held = [(dict(p["settings"]), [(int(e), float(a)) for e, a in p["bar"]], p.get("failure"))
+                    for p in read_json(self._path)["proposals"]]  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{self._path} is no list of trials; delete {self._path.parent} to tune again") from error
+        if any(settings.keys() != self._space.keys() for settings, _, _ in held):
+            raise UserError(
+                f"{self._path} was made with another tuning.space; delete {self._path.parent} to tune again"
+            )
+        return [self._trial(number, *proposal) for number, proposal in enumerate(held)]
+
+    def propose(self) -> list[Trial]:
+        """Write down the next trials and return them; none when there are enough."""
+        tuning = self.study.tuning
+        assert tuning is not None
+        earlier = self.trials()
+        count = min(tuning.batch, tuning.trials - len(earlier))
+        if count <= 0:
+            return []
+        bar = _bar(earlier, tuning.epochs)
+        proposed = _ask(self._space, earlier, count, seed=tuning.seed + len(earlier))
+        new = [self._trial(len(earlier) + k, settings, bar, None) for k, settings in enumerate(proposed)]
+        self._write([*earlier, *new])
+        return new
+
+    def record(self, failures: dict[str, str]) -> None:
+        """Write down which trials failed: label of a run → reason."""
+        trials = self.trials()
+        if any(trial.run.label in failures for trial in trials):
+            self._write(
+                [self._trial(t.number, t.settings, t.run.bar, failures.get(t.run.label, t.failure)) for t in trials]
+            )
+
+    def winner(self) -> Trial | None:
+        """Return the trial with the highest validation accuracy (ties: lower loss, then the earlier)."""
+        ended = [trial for trial in self.trials() if trial.entry is not None and not trial.pruned]
+        return min(ended, key=_rank, default=None)
+
+    def settings(self, trial: Trial) -> dict[str, Any]:
+        """Return all that a trial changes of the baseline."""
+        assert self.study.tuning is not None
+        return {**trial.settings, "epochs": self.study.tuning.epochs}
+
+    def _trial(
+        self, number: int, settings: dict[str, Any], bar: Sequence[tuple[int, float]], failure: str | None
+    ) -> Trial:
+        tuning = self.study.tuning
+        assert tuning is not None
+        base = self.study.models[self.model][BASELINE]
+        where = f"{self._path}, trial {number}"
+        configuration: Configuration = changed(base, {**settings, "epochs": tuning.epochs}, where)
+        place = self.root / _DIRECTORY
+        run = Run(
+            self.model, f"trial-{number:04d}", configuration, tuning.seed, self.study.training_images,
+            self.source, place, self.data, tuple(bar),
+        )  # fmt: skip
+        return Trial(number, settings, run, failure, read_entry(run))
+
+    def _write(self, trials: Sequence[Trial]) -> None:
+        proposals = [{"settings": trial.settings, "bar": trial.run.bar, "failure": trial.failure} for trial in trials]
+        write_json(self._path, {"proposals": proposals})
+
+
+def tune(
+    tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], dict[str, str]], say: Callable[[str], None]
+) -> None:
+    """Carry all tuners' trials out, a batch of each model's at a time.
+
+    Args:
+        tuners: one for each model.
+        run_trials: does the runs that are not done, and returns label → reason of those that failed.
+        say: told what people should know.
+    """
+    while True:
+        # First what was proposed and not done when a tuning was stopped.
+        open_ = [t for tuner in tuners for t in tuner.trials() if t.entry is None and t.failure is None]
+        trials = open_ or [trial for tuner in tuners for trial in tuner.propose()]
+        if not trials:
+            return
+        numbers = sorted({trial.number for trial in trials})
+        say(f"Trials {numbers[0] + 1} to {numbers[-1] + 1} of {' and '.join(tuner.model for tuner in tuners)} …")
+        failures = run_trials(sorted((trial.run for trial in trials), key=lambda run: -run.cost))
+        for tuner in tuners:
+            tuner.record(failures)
+
+
+def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Tuner]:
+    """Return a tuner for each model that the study tunes."""
+    return [Tuner(study, model, source, data, root) for model in (study.tuning.space if study.tuning else {})]
+
+
+def with_winners(study: Study, data: dict[str, Any], root: Path) -> Study:
+    """Return the study with each model's winner as the configuration `tuned`, once all its trials have ended."""
+    for tuner in tuners(study, None, data, root):
+        assert study.tuning is not None
+        trials, winner = tuner.trials(), tuner.winner()
+        over = len(trials) >= study.tuning.trials and all(t.entry is not None or t.failure for t in trials)
+        if over and winner is not None:
+            study = with_variation(study, tuner.model, TUNED, tuner.settings(winner))
+    return study
+
+
+def _rank(trial: Trial) -> tuple[float, float, int]:
+    assert trial.entry is not None
+    return -trial.entry["validation"]["accuracy"], trial.entry["validation"]["loss"], trial.number
+
+
+def _reached(trial: Trial) -> list[float]:
+    """Return the best validation accuracy by the end of each epoch, epoch 0 first."""
+    history = [line["validation_accuracy"] for line in trial.run.directory.read_metrics()]
+    return [float(best) for best in np.maximum.accumulate(history)]
+
+
+def _bar(trials: Sequence[Trial], epochs: int) -> list[tuple[int, float]]:
+    """Return what a new trial has to reach: epoch by epoch the median of those that got so far (optuna's MedianPruner).
+
+    It is set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has the same.
+    """
+    ended = [_reached(trial) for trial in trials if trial.entry is not None]
+    if len(ended) < _RANDOM_TRIALS:
+        return []
+    bar = []
+    for epoch in range(_FREE_EPOCHS, epochs):
+        reached = [history[epoch] for history in ended if len(history) > epoch]
+        if reached:
+            bar.append((epoch, float(np.median(reached))))
+    return bar
+
+
+def _ask(space: Space, trials: Sequence[Trial], count: int, *, seed: int) -> list[dict[str, Any]]:
+    """Return so many new settings from a tree-structured Parzen estimator that has seen the trials.
+
+    Source: Bergstra et al., Algorithms for hyper-parameter optimization (2011).
+    A sampler made anew for each batch, from what is on disk alone, proposes the same after a crash as without one.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    axes = {name: _distribution(axis) for name, axis in space.items()}
+    sampler = optuna.samplers.TPESampler(n_startup_trials=_RANDOM_TRIALS, constant_liar=True, seed=seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in trials:
+        states = optuna.trial.TrialState
+        reached = _reached(trial) if trial.entry is not None else []
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={name: _text(trial.settings[name]) for name in axes},
+                distributions=axes,
+                state=states.FAIL if trial.entry is None else states.PRUNED if trial.pruned else states.COMPLETE,
+                value=trial.accuracy,
+                intermediate_values=dict(enumerate(reached)),
+            )
+        )
+    proposed = [study.ask(axes).params for _ in range(count)]
+    return [{name: _value(space[name], value) for name, value in params.items()} for params in proposed]
+
+
+def _distribution(axis: Any) -> Any:
+    import optuna
+
+    if not isinstance(axis, Range):
+        return optuna.distributions.CategoricalDistribution([_text(value) for value in axis])
+    kind: Any = optuna.distributions.IntDistribution if axis.whole else optuna.distributions.FloatDistribution
+    return kind(axis.low, axis.high, log=axis.scale == "log")
+
+
+def _text(value: Any) -> Any:
+    """Return a value as optuna takes it: lists as text."""
+    return "-".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _value(axis: Any, value: Any) -> Any:
+    """Return an axis's value from what optuna says."""
+    return value if isinstance(axis, Range) else next(choice for choice in axis if _text(choice) == value)
+
+
+def read_tuning(study: Study, data: dict[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+    """Return what each model's tuning spent and found so far, for results.json."""
+    found = {}
+    for tuner in tuners(study, None, data, root):
+        trials = tuner.trials()
+        if not trials:
+            continue
+        assert study.tuning is not None
+        described = [_describe(trial) for trial in trials]
+        winner = tuner.winner()
+        best = 0.0
+        for row in described:
+            best = max(best, row["validation_accuracy"] or 0.0)
+            row["best_so_far"] = best
+        found[tuner.model] = {
+            "planned": study.tuning.trials,
+            "epochs": study.tuning.epochs,
+            "winner": None if winner is None else winner.number,
+            "settings": None if winner is None else tuner.settings(winner),
+            "epochs_allowed": study.tuning.trials * study.tuning.epochs,
+            "epochs_seen": sum(row["epochs"] for row in described),
+            "seconds": sum(row["seconds"] for row in described),
+            "trials": described,
+        }
+    return found
+
+
+def _describe(trial: Trial) -> dict[str, Any]:
+    entry = trial.entry
+    state = "failed" if trial.failure else "open" if entry is None else "pruned" if trial.pruned else "complete"
+    return {
+        "number": trial.number,
+        "settings": {name: _text(value) for name, value in trial.settings.items()},
+        "state": state,
+        "failure": trial.failure,
+        "validation_accuracy": trial.accuracy,
+        "epochs": 0 if entry is None else entry["epochs"],
+        "seconds": 0.0 if entry is None else entry["seconds"],
+    }
