@@ -259,7 +259,7 @@ def test_an_unknown_study_suggests_the_nearest(name: str, nearest: str) -> None:
 
 def test_an_unknown_study_lists_those_shipped() -> None:
     """A name like none of them is answered with all of them."""
-    with pytest.raises(UsageError, match=r"valid: best-ffnn, default, quick"):
+    with pytest.raises(UsageError, match=r"valid: best-ffnn, default, full, quick"):
         load_study("zzzzzz")
     assert {"best-ffnn", "default", "quick"} <= set(spec.shipped_studies())
 

@@ -1,7 +1,7 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,12 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         total.add(do(runs))
         if TUNING in parts and study.tuning is not None:
             # A trial that fails is a result like another: it stands in the tuning, and fails nothing else.
-            tuning.tune(tuning.tuners(study, source, identity, root), lambda trials: do(trials).failures, console.say)
+            def do_trials(trials: "list[Run]") -> dict[str, str]:
+                outcome = do(trials)
+                total.add(replace(outcome, failures={}))
+                return outcome.failures
+
+            tuning.tune(tuning.tuners(study, source, identity, root), do_trials, console.say)
         study = tuning.with_winners(study, identity, root)
         if TUNING in parts:
             total.add(do([run for run in plan.plan(study, source, identity, root) if run.name == tuning.TUNED]))
