@@ -303,14 +303,14 @@ def test_compare_needs_predictions_alone(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "A against B: 200 images, 3 files of each" in done.stdout
     assert re.search(r"accuracy .* better", done.stdout)
-    assert "sign-flip p = 0.25, which cannot fall below 0.25" in done.stdout.replace("\n", " ")
+    assert "sign-flip p = 0.25, which cannot fall below 0.25" in " ".join(done.stdout.split())
     found = json.loads(numbers.read_text())
     assert [row["verdict"] for row in found["comparisons"]] == ["better"] * 4
     assert found["files"]["a"] == good
     one = call(home, "compare", good[0], bad[0])
     assert one.returncode == 0, one.stderr
     assert "no verdict with 1 seed" in one.stdout
-    assert "cannot fall below 1" in one.stdout.replace("\n", " ")
+    assert "cannot fall below 1" in " ".join(one.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -334,3 +334,71 @@ def test_files_that_do_not_belong_together_are_refused(home: Path, words: list[s
     done = call(home, "compare", *words)
     assert_one_line(done, done.returncode, said)
     assert done.returncode in (1, 2)
+
+
+SPACES = """
+name: spaces
+seeds: 3
+training_images: 300
+models:
+  ffnn:
+    baseline: {hidden_sizes: [8], epochs: 1}
+sensitivity:
+  seeds: 2
+  grids:
+    ffnn:
+      learning_rate: [0.0001, 0.001, 0.01, 0.1]
+  design:
+    points: 32
+    training_images: 200
+    space:
+      ffnn:
+        learning_rate: {low: 0.0001, high: 0.1, scale: log}
+        optimizer: [sgd, adam]
+tuning:
+  trials: 6
+  epochs: 2
+  batch: 3
+  space:
+    ffnn:
+      learning_rate: {low: 0.001, high: 0.1, scale: log}
+      hidden_sizes: [[8], [16]]
+"""
+
+
+@pytest.mark.slow
+def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
+    """One command does all of a study's runs; killed in between it goes on; the report can be rebuilt from files."""
+    (home / "spaces.yaml").write_text(SPACES)
+    process = start(home, "run", "spaces.yaml", "--quiet")
+    tuning = home / "runs" / "spaces-stand-in" / "tuning" / "ffnn.json"
+    deadline = time.monotonic() + 120
+    while not tuning.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    root = tuning.parents[1]
+    assert "nobody works on it" in call(home, "status", str(root)).stdout
+    done = call(home, "run", "spaces.yaml")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((root / "results.json").read_text())
+    (curve,) = found["sensitivity"]["ffnn"]
+    assert [point["value"] for point in curve["points"]] == [0.0001, 0.001, 0.01, 0.1]
+    assert curve["usable"]
+    assert found["global_sensitivity"]["ffnn"]["points"] == 32
+    trials = found["tuning"]["ffnn"]["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 6
+    assert len(found["models"]["ffnn"]["configurations"]["tuned"]["runs"]) == 3
+    assert {row["variation"] for row in found["comparisons"]} == {"tuned"}
+    page = (root / "report.html").read_text()
+    assert "All over the space" in page
+    assert "What tuning was allowed" in page
+    figures = {"sensitivity-curves.svg", "sensitivity-indices.svg", "tuning.svg"}
+    assert figures <= {path.name for path in (root / "figures").iterdir()}
+    again = call(home, "run", "spaces.yaml")
+    assert "0 trained, 50 done before, 0 failed" in again.stdout
+    assert re.match(r"50 of 50 runs done, 0 failed", call(home, "status", str(root)).stdout)
+    numbers = (root / "results.json").read_bytes()
+    rebuilt = call(home, "report", str(root))
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert (root / "results.json").read_bytes() == numbers

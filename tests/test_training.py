@@ -314,6 +314,23 @@ def test_patience_stops_a_training_that_gets_no_better(model, patience, tiny_dat
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_a_run_below_its_bar_ends_there(model, tiny_dataset, tmp_path):
+    """With the numbers of the same training without one; a bar that the best epoch so far reaches stops nothing."""
+    directory = claimed(tmp_path / "whole")
+    train(configure(model, epochs=5), SEED, tiny_dataset, directory)
+    whole = [{k: v for k, v in line.items() if k != "seconds"} for line in directory.read_metrics()]
+    best = [max(line["validation_accuracy"] for line in whole[: e + 1]) for e in range(6)]
+    for name, bar, ends in (("low", {2: best[2], 3: 0.0}, 5), ("high", {2: best[2], 3: best[3] + 0.001}, 3)):
+        directory = claimed(tmp_path / name)
+        train(configure(model, epochs=5), SEED, tiny_dataset, directory, bar=bar)
+        assert files_of(directory)[2] == whole[: ends + 1]
+    # The same command again trains no further.
+    epochs = []
+    train(configure(model, epochs=5), SEED, tiny_dataset, directory, epochs.append, bar=bar)
+    assert epochs == []
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_averaged_weights_are_what_is_measured_and_saved(model, tiny_dataset, tmp_path):
     """With a moving average, metrics, predictions and the weights file are of the averaged weights."""
     configuration = configure(model, ema_decay=0.9, batch_size=16, epochs=3)
