@@ -396,7 +396,7 @@ def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
     figures = {"sensitivity-curves.svg", "sensitivity-indices.svg", "tuning.svg"}
     assert figures <= {path.name for path in (root / "figures").iterdir()}
     again = call(home, "run", "spaces.yaml")
-    assert "0 trained, 50 done before, 0 failed" in again.stdout
+    assert "0 trained, 44 done before, 0 failed" in again.stdout
     assert re.match(r"50 of 50 runs done, 0 failed", call(home, "status", str(root)).stdout)
     numbers = (root / "results.json").read_bytes()
     rebuilt = call(home, "report", str(root))

@@ -209,3 +209,18 @@ def test_another_seed_is_no_match() -> None:
     held = by_name(configuration("baseline", {0: 0.88, 1: 0.88}), configuration("lucky", {1: 0.95, 2: 0.95}))
     best = best_configuration(held, "baseline")
     assert (best["configuration"], best["incomplete"]) == ("baseline", ["lucky"])
+
+
+def test_usable_values_are_within_one_interval_of_the_best() -> None:
+    """A mean inside the best's interval is as good for all that is known; the best itself always is."""
+    held = by_name(
+        configuration("slow", {0: 0.88, 1: 0.86}),
+        # Mean 0.915, standard error 0.005: with t(1) = 12.706 the interval starts at 0.8515.
+        configuration("fast", {0: 0.92, 1: 0.91}),
+        configuration("hopeless", {0: 0.85, 1: 0.85}),
+    )
+    changes = {**CHANGES, "hopeless": change("learning_rate", 0.001, 1.0)}
+    assert sensitivity(held, changes, BASE)[0]["usable"] == [0.0003, 0.001, 0.003]
+    # Where the seeds agree to the last bit, the best is known exactly.
+    certain = by_name(configuration("fast", {0: 0.92, 1: 0.92}), configuration("slow", {0: 0.91, 1: 0.91}))
+    assert sensitivity(certain, CHANGES, BASE)[0]["usable"] == [0.003]

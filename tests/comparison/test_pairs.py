@@ -234,3 +234,26 @@ def test_agreement_sums_to_the_test_set() -> None:
         )
         wins = a.columns["test"]["accuracy"][row["seed"]].mean() - b.columns["test"]["accuracy"][row["seed"]].mean()
         assert (row["only_a_right"] - row["only_b_right"]) / IMAGES == pytest.approx(wins)
+
+
+@pytest.mark.parametrize(("metric", "margin"), [("accuracy", 0.005), ("auc_macro_ovr", 0.001), ("loss", 0.01)])
+def test_a_narrow_interval_around_nothing_says_so(metric: str, margin: float) -> None:
+    """Where nothing is decided and the interval lies within the margin, its farther end is the largest difference."""
+    small = [d * margin for d in (0.3, -0.3, 0.2, -0.25, 0.1, -0.05)]
+    row = narrow(small, metric)
+    assert row["verdict"] == "undecided"
+    assert row["no_difference_larger_than"] == max(abs(bound) for bound in row["interval"]) <= margin
+    wide = narrow([5 * d for d in small], metric)
+    assert (wide["verdict"], wide["no_difference_larger_than"]) == ("undecided", None)
+    # Clear, however small, is a difference; and two seeds say nothing.
+    assert narrow([margin / 2 + d / 100 for d in small], metric)["no_difference_larger_than"] is None
+    assert narrow(small[:2], metric)["no_difference_larger_than"] is None
+
+
+def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
+    """The comparison of two configurations with these differences, the same for every image."""
+    a, b = Scored("ffnn", "a"), Scored("ffnn", "baseline")
+    for seed, difference in enumerate(differences):
+        a.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8 + difference)})
+        b.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8)})
+    return compare_family([(a, b)], "test", metric)[0]

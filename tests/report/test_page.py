@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from fashion_compare.data.sources import resolve
+from fashion_compare.report.document import write_document
 from fashion_compare.report.page import write_report
 from fashion_compare.report.summary import summary_table
 from fashion_compare.store import write_json
@@ -211,3 +212,36 @@ def _resolved(root: Path) -> Path:
     path.write_text(spec.to_yaml(spec.parse_study(STUDY, "test")))
     write_json(root / "dataset.json", {})
     return path
+
+
+def test_the_results_as_a_document(root: Path, tmp_path: Path) -> None:
+    """One Markdown file: the scores of results.json, every figure it shows beside it, and that it is a stand-in's."""
+    found = json.loads((root / "results.json").read_text())
+    path = write_document(found, root, tmp_path / "docs" / "results.md")
+    text = path.read_text(encoding="utf-8")
+    for model in found["models"].values():
+        for configuration in model["configurations"].values():
+            assert f"{100 * configuration['interval']['test']['accuracy']['mean']:.2f} [" in text
+    assert "These numbers are NOT about Fashion-MNIST" in text
+    assert "no verdict with 2 seeds" in text
+    shown = re.findall(r"\]\((results/[a-z-]+\.svg)\)", text)
+    assert "results/overview.svg" in shown
+    assert sorted(shown) == sorted(str(file.relative_to(path.parent)) for file in path.parent.glob("results/*"))
+    # It is text, neither escaped nor with gaps.
+    assert "&#" not in text
+    assert "\n\n\n" not in text
+    assert found["environment"]["git_commit"] is None or found["environment"]["git_commit"] in text
+
+
+def test_what_is_said_of_classes_and_of_both_models_together(root: Path) -> None:
+    """The page names the classes and confusions that differ, and what the two models' mean would reach."""
+    found = json.loads((root / "results.json").read_text())
+    page = (root / "report.html").read_text(encoding="utf-8")
+    assert {(entry["model"], entry["variation"]) for entry in found["classes"]} == {
+        ("ffnn", "l1"), ("cnn", "higher-learning-rate"),
+    }  # fmt: skip
+    held = found["head_to_head"]["baseline"]
+    assert [row["a"]["model"] for row in held["ensemble"]] == ["ensemble"] * 4
+    assert "The mean of their probabilities is" in page
+    assert "Confusions that differ most" in page
+    assert page.count("McNemar") == 2 * len(found["head_to_head"])

@@ -150,3 +150,12 @@ def test_all_runs_of_the_default_study_differ(tmp_path: Path) -> None:
     runs = plan(load_study("default"), SOURCE, data_identity(dataset()), tmp_path)
     assert len({identity_hash(planned.identity) for planned in runs}) == 36
     assert len({planned.directory.path for planned in runs}) == 36
+
+
+def test_a_bar_makes_another_run_and_none_the_same_as_ever(tmp_path: Path) -> None:
+    """What a run has to reach is part of what defines it; runs without it keep the identity that they always had."""
+    plain, held = run(tmp_path), run(tmp_path, bar=((3, 0.5), (4, 0.6)))
+    assert "bar" not in plain.identity
+    assert held.identity == plain.identity | {"bar": [[3, 0.5], [4, 0.6]]}
+    assert identity_hash(json.loads(json.dumps(held.identity))) == identity_hash(held.identity)
+    assert identity_hash(held.identity) != identity_hash(plain.identity)

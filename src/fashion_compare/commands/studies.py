@@ -87,8 +87,16 @@ def tune(
     carry_out(resolved.model_copy(update={"tuning": tuning}), data, out, where, frozenset({TUNING}))
 
 
-def report(directory: options.StudyDirectory) -> None:
+def report(
+    directory: options.StudyDirectory,
+    document: Annotated[
+        Path | None, typer.Option(help="Write the results as a Markdown file as well, its figures beside it.")
+    ] = None,
+) -> None:
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
+    if document is not None and document.suffix != ".md":
+        raise UsageError(f"--document {document}: expected a file that ends in .md")
+    from fashion_compare.report.document import write_document
     from fashion_compare.store import read_json
     from fashion_compare.study import results, spec, tuning
     from fashion_compare.study.schema import check_dataset
@@ -101,6 +109,8 @@ def report(directory: options.StudyDirectory) -> None:
     study = tuning.with_winners(study, data, directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     finish(found, directory)
+    if document is not None:
+        print(f"Text:    {write_document(found, directory, document)}")
 
 
 def status(directory: options.StudyDirectory) -> None:

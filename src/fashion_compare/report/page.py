@@ -107,11 +107,23 @@ def _histories(results: Mapping[str, Any], root: Path) -> dict[str, dict[str, li
     }
 
 
-def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None) -> str:
-    # Autoescape: names come from study files, and must stay text.
+def captions(results: Mapping[str, Any], root: Path) -> dict[str, str]:
+    """Return every figure's name and what it shows in words."""
+    return {name: drawing.caption for name, drawing in _draw(results, root).items()}
+
+
+def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
+    """Fill one of the templates with the results, and with what else it needs.
+
+    Args:
+        template: its file name.
+        results: the content of results.json.
+        more: names in the template → values.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fashion_compare.report"),
-        autoescape=True,
+        # Names and texts come from study files, and must stay text.
+        autoescape=jinja2.select_autoescape(("html.j2",)),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -126,18 +138,26 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         "along": along,
         "thousands": lambda value: f"{value:,}",
     }
-    package = resources.files("fashion_compare.report") / "templates"
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template(template).render(
         results=results,
         words=words,
         metrics=_METRICS,
         metric_names=words.METRIC_NAMES,
         model_names=MODEL_NAMES,
-        figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         comparisons=_by_configuration(results),
+        environments=_environments(results),
+        **more,
+    )
+
+
+def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None) -> str:
+    package = resources.files("fashion_compare.report") / "templates"
+    return fill(
+        "report.html.j2",
+        results,
+        figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         gallery=_gallery_items(gallery, results),
         findings=_by_model(results),
-        environments=_environments(results),
         gap=GAP,
         rise=RISE,
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file

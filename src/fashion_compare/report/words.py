@@ -152,9 +152,9 @@ def together_in_words(held: Mapping[str, Any], images: int) -> str:
     of_a, of_b = (row for row in held["ensemble"] if row["metric"] == "accuracy")
     return (
         f"Both are right on {shares[0]} of the test images, only the {a} on {shares[1]}, only the {b} on {shares[2]}, "
-        f"both wrong on {shares[3]} (mean over seeds). The mean of their probabilities would gain "
-        f"{points(of_a['mean'])} points of accuracy on the {a} ({verdict(of_a)}) and {points(of_b['mean'])} on the {b} "
-        f"({verdict(of_b)})."
+        f"both wrong on {shares[3]} (mean over seeds). The mean of their probabilities is "
+        f"{points(of_a['mean'])} points of accuracy from the {a} ({verdict(of_a)}) and {points(of_b['mean'])} from the "
+        f"{b} ({verdict(of_b)})."
     )
 
 
