@@ -253,7 +253,7 @@ def test_a_narrow_interval_around_nothing_says_so(metric: str, margin: float) ->
 def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
     """The comparison of two configurations with these differences, the same for every image."""
     a, b = Scored("ffnn", "a"), Scored("ffnn", "baseline")
-    for seed, difference in enumerate(differences):
-        a.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8 + difference)})
+    for seed, apart in enumerate(differences):
+        a.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8 + apart)})
         b.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8)})
     return compare_family([(a, b)], "test", metric)[0]
