@@ -321,6 +321,7 @@ def test_compare_needs_predictions_alone(home: Path, tmp_path: Path) -> None:
         (["--c", "good-0.npz", "bad-0.npz"], "did not understand '--c'"),
         (["good-0.npz", "none.npz"], "cannot read none.npz"),
         (["good-0.npz", "other.npz"], "disagree on the labels of 200 images"),
+        (["--a", "good-0.npz", "copy.npz", "--b", "bad-0.npz", "bad-1.npz"], "copy.npz holds the same predictions as"),
         (["good-0.npz", "fewer.npz"], "fewer.npz has 100 images and 4 classes, good-0.npz 200 and 4"),
     ],
 )
@@ -330,6 +331,7 @@ def test_files_that_do_not_belong_together_are_refused(home: Path, words: list[s
     saved_predictions(home, 1, "bad")
     with np.load(home / "good-0.npz") as held:
         np.savez(home / "other.npz", labels=(held["labels"] + 1) % 4, logits=held["logits"])
+        np.savez(home / "copy.npz", labels=held["labels"], logits=held["logits"])
         np.savez(home / "fewer.npz", labels=held["labels"][:100], logits=held["logits"][:100])
     done = call(home, "compare", *words)
     assert_one_line(done, done.returncode, said)
@@ -388,8 +390,10 @@ def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
     assert found["global_sensitivity"]["ffnn"]["points"] == 32
     trials = found["tuning"]["ffnn"]["trials"]
     assert [trial["state"] for trial in trials] == ["complete"] * 6
-    assert len(found["models"]["ffnn"]["configurations"]["tuned"]["runs"]) == 3
-    assert {row["variation"] for row in found["comparisons"]} == {"tuned"}
+    winner = f"tuned-{found['tuning']['ffnn']['winner'] + 1}"
+    assert len(found["models"]["ffnn"]["configurations"][winner]["runs"]) == 3
+    assert {row["variation"] for row in found["comparisons"]} == {winner}
+    assert found["tuning"]["ffnn"]["gain"]["a"]["configuration"] == winner
     page = (root / "report.html").read_text()
     assert "All over the space" in page
     assert "What tuning was allowed" in page

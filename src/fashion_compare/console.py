@@ -78,13 +78,22 @@ def epoch_line(line: dict[str, object]) -> str:
     )
 
 
-def status_lines(snapshot: "Snapshot", holder: str | None) -> list[str]:
-    """Return how far a study is: counts and time left, then a line for each run that is under way."""
+def status_lines(snapshot: "Snapshot", holder: str | None, trials_to_come: int = 0) -> list[str]:
+    """Return how far a study is: counts and time left, then a line for each run that is under way.
+
+    Args:
+        snapshot: of all runs that are known.
+        holder: who works on it.
+        trials_to_come: trials of its tuning that have yet to be proposed.
+    """
     done, failed = sum(p.done for p in snapshot.runs), sum(p.failed for p in snapshot.runs)
     active = [p for p in snapshot.runs if p.active]
     head = f"{done} of {len(snapshot.runs)} runs done, {failed} failed, {len(active)} begun"
+    if trials_to_come:
+        head += f", {trials_to_come} trials to come"
     if holder is None:
-        head += "; nobody works on it" + ("" if done + failed == len(snapshot.runs) else ", the same command goes on")
+        over = done + failed == len(snapshot.runs) and not trials_to_come
+        head += "; nobody works on it" + ("" if over else ", the same command goes on")
     else:
         left = snapshot.seconds_left(max(1, len(active)))
         head += f"; {holder} works on it" + (f", about {minutes(left)} left" if left else "")

@@ -211,16 +211,34 @@ def test_another_seed_is_no_match() -> None:
     assert (best["configuration"], best["incomplete"]) == ("baseline", ["lucky"])
 
 
-def test_usable_values_are_within_one_interval_of_the_best() -> None:
-    """A mean inside the best's interval is as good for all that is known; the best itself always is."""
+def test_usable_values_are_those_not_shown_to_be_worse() -> None:
+    """Paired with the best: a difference whose interval ends below zero makes a value worse, a wider one does not."""
     held = by_name(
-        configuration("slow", {0: 0.88, 1: 0.86}),
-        # Mean 0.915, standard error 0.005: with t(1) = 12.706 the interval starts at 0.8515.
-        configuration("fast", {0: 0.92, 1: 0.91}),
-        configuration("hopeless", {0: 0.85, 1: 0.85}),
+        # Worse than the best by 5 to 7 points in every seed, and by −1 to 3 in others.
+        configuration("slow", {0: 0.86, 1: 0.85, 2: 0.87}),
+        configuration("fast", {0: 0.92, 1: 0.91, 2: 0.93}),
+        configuration("hopeless", {0: 0.85, 1: 0.85, 2: 0.85}),
     )
+    base = configuration("baseline", {0: 0.90, 1: 0.92, 2: 0.90, 3: 0.99})
     changes = {**CHANGES, "hopeless": change("learning_rate", 0.001, 1.0)}
-    assert sensitivity(held, changes, BASE)[0]["usable"] == [0.0003, 0.001, 0.003]
+    (entry,) = sensitivity(held, changes, base)
+    assert entry["usable"] == [0.001, 0.003]
+    # The baseline's fourth seed, which others lack, has no say in who is best.
+    assert [point["validation_accuracy"]["mean"] for point in entry["points"]] == pytest.approx(
+        [0.86, 0.2720 / 0.3, 0.92, 0.85]
+    )
     # Where the seeds agree to the last bit, the best is known exactly.
     certain = by_name(configuration("fast", {0: 0.92, 1: 0.92}), configuration("slow", {0: 0.91, 1: 0.91}))
     assert sensitivity(certain, CHANGES, BASE)[0]["usable"] == [0.003]
+
+
+def test_a_winner_of_many_trials_met_all_of_them() -> None:
+    """What was chosen among so many on validation is tested there as one of as many."""
+    held = by_name(
+        configuration("baseline", {0: 0.88, 1: 0.885, 2: 0.883}),
+        configuration("tuned-7", {0: 0.900, 1: 0.902, 2: 0.901}),
+    )
+    alone, among = best_configuration(held, "baseline"), best_configuration(held, "baseline", trials=30)
+    assert (alone["evidence"][0]["family"], among["evidence"][0]["family"]) == (1, 31 * 30 // 2)
+    assert alone["indistinguishable"] == []
+    assert among["indistinguishable"] == ["baseline"]

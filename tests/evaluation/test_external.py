@@ -23,6 +23,7 @@ def test_npz(tmp_path: Path, dtype: type) -> None:
     assert np.array_equal(of_logits.labels, LABELS)
     assert np.array_equal(of_logits.logits, LOGITS)
     assert of_logits.probabilities is None
+    assert read_external(tmp_path / "logits.npz").class_names == ()
     assert np.array_equal(of_shares.shares(), SHARES)
     assert np.array_equal(of_shares.answers, SHARES.argmax(axis=1))
     assert np.isfinite(of_shares.logits).all()
@@ -34,7 +35,7 @@ def test_csv(tmp_path: Path) -> None:
     path = tmp_path / "shares.csv"
     path.write_text(
         "id,probability_shirt,probability_bag,label,probability_coat\n"
-        "a,0.5,0.25,0,0.25\nb,0,0,coat,1\nc,0.25,0.5,bag,0.25\nd,0.125,0.125,2,0.75\n"
+        "a,0.5,0.25,0,0.25\nb,0,0,coat,1\nc,0.25,0.5,bag,0.25\nd,0.125,0.125,2,0.75\n\n"
     )
     held = read_external(path)
     assert held.class_names == ("shirt", "bag", "coat")

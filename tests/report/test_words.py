@@ -85,8 +85,8 @@ def test_usable_values() -> None:
         {"parameter": "hidden_sizes", "span": 0.01, "usable": ["256-128"]},
     ]
     said = words.usable_in_words(entries)
-    assert "learning rate (4.07 points; as good as the best: 0.001, 0.003)" in said
-    assert "hidden layers (1.00 points; as good as the best: 256-128)" in said
+    assert "learning rate (4.07 points; not shown to be worse than the best: 0.001, 0.003)" in said
+    assert "hidden layers (1.00 points; not shown to be worse than the best: 256-128)" in said
 
 
 @pytest.mark.parametrize(("low", "pair"), [(0.1, True), (-0.1, False)])
@@ -103,6 +103,6 @@ def test_the_whole_space(low: float, pair: bool) -> None:
     }  # fmt: skip
     said = words.global_in_words(found)
     assert "120 of 128 runs with 10,000 training images spread over 2 settings at once" in said
-    assert "Most of the spread, 60%, is dropout's alone" in said
-    assert ("L2 penalty and dropout together add 20%" in said) is pair
+    assert "The largest share of the spread, 60%, is dropout's alone" in said
+    assert ("L2 penalty and dropout add most together, 20%" in said) is pair
     assert "R² 0.81" in said

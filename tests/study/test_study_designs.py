@@ -7,16 +7,10 @@ import pytest
 
 from fashion_compare.errors import UsageError
 from fashion_compare.study.designs import all_runs, design_points, design_runs, grid_points, grid_runs
+from fashion_compare.study.merge import with_earlier, with_full
 from fashion_compare.study.plan import plan
 from fashion_compare.study.space import Range, value_at
-from fashion_compare.study.spec import (
-    BASELINE,
-    load_study,
-    parse_study,
-    to_yaml,
-    with_earlier,
-    with_full,
-)
+from fashion_compare.study.spec import BASELINE, load_study, parse_study, to_yaml
 
 TEXT = """
 name: tiny
@@ -107,6 +101,12 @@ def test_a_study_without_grids_takes_those_of_full() -> None:
     assert study.sensitivity.grids == {"ffnn": full.grids["ffnn"]}
     assert study.sensitivity.design.space == {"ffnn": full.design.space["ffnn"]}
     assert with_full(STUDY).sensitivity == STUDY.sensitivity
+    # Tried before anything is trained: with this baseline, `full` would try what cannot be.
+    other = parse_study(
+        "name: decayed\nmodels: {ffnn: {baseline: {optimizer: adamw, weight_decay: 0.01}}}\n", "decayed"
+    )
+    with pytest.raises(UsageError, match=r"^decayed with what full declares: .* weight_decay has no effect"):
+        with_full(other)
     assert parse_study(to_yaml(study), "again") == study
 
 
@@ -133,6 +133,13 @@ def test_the_ends_of_an_axis_and_its_middle(share: float, expected: list[object]
     assert values[2] == pytest.approx(expected[2])
 
 
+def test_a_space_without_settings_is_refused() -> None:
+    """There would be nothing to learn from its runs."""
+    text = TEXT[: TEXT.index("      ffnn:\n        learning_rate: {low")] + "      ffnn: {}\n"
+    with pytest.raises(UsageError, match=r"sensitivity\.design\.space"):
+        parse_study(text, "tiny")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
@@ -144,6 +151,7 @@ def test_the_ends_of_an_axis_and_its_middle(share: float, expected: list[object]
         ("{low: 0.0, high: 0.5}", "{low: 0.0, high: 1.5}", "dropout: got 1.5"),
         ("{low: 0.0, high: 0.5}", "{low: 0.0, high: 0.5, scale: log}", "above 0 with scale log"),
         ("optimizer: [sgd, adam]", "optimizer: [sgd, adma]", "optimizer: got 'adma'"),
+        ("      l2: [0.001, 0.01]\n      hidden_sizes: [[16], [32, 16]]", "      l2: []", "sensitivity.grids"),
         ("points: 32", "points: 33", "sensitivity.design.points: got 33"),
         ("  seeds: 2", "  seeds: 0", "sensitivity.seeds: got 0"),
         ("    ffnn:\n      learning_rate: [", "    cnn:\n      learning_rate: [", "unknown model 'cnn'"),

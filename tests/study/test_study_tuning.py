@@ -9,9 +9,11 @@ import pytest
 
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.store import write_json
+from fashion_compare.study.engine import Outcome
+from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
-from fashion_compare.study.spec import BASELINE, parse_study, with_variation
-from fashion_compare.study.tuning import TUNED, Tuner, read_tuning, tune, tuners, with_winners
+from fashion_compare.study.spec import BASELINE, parse_study
+from fashion_compare.study.tuning import Tuner, is_tuned, read_tuning, tune, tuners, with_winners
 from fashion_compare.training import below_bar
 
 TEXT = """
@@ -62,14 +64,14 @@ def simulated(run: Run) -> None:
     write_json(run.directory.result, entry)
 
 
-def all_simulated(runs: list[Run]) -> dict[str, str]:
+def all_simulated(runs: list[Run]) -> Outcome:
     """Do all of them; none fails."""
     for run in runs:
         simulated(run)
-    return {}
+    return Outcome()
 
 
-def tuned(root: Path, run_trials: Callable[[list[Run]], dict[str, str]] = all_simulated) -> list[Tuner]:
+def tuned(root: Path, run_trials: Callable[[list[Run]], Outcome] = all_simulated) -> list[Tuner]:
     """Carry a tuning out in a directory."""
     held = tuners(STUDY, None, {}, root)
     tune(held, run_trials, lambda _: None)
@@ -140,7 +142,7 @@ def test_stopped_and_started_again_it_is_the_same_tuning(whole: Path, tmp_path: 
     """After any number of runs, in the middle of a batch or not: no trial is lost, none is done again or differs."""
     left, done = runs, []
 
-    def interrupted(some: list[Run]) -> dict[str, str]:
+    def interrupted(some: list[Run]) -> Outcome:
         nonlocal left
         for run in some:
             if left == 0:
@@ -148,7 +150,7 @@ def test_stopped_and_started_again_it_is_the_same_tuning(whole: Path, tmp_path: 
             simulated(run)
             done.append(run.label)
             left -= 1
-        return {}
+        return Outcome()
 
     with pytest.raises(KeyboardInterrupt):
         tuned(tmp_path, interrupted)
@@ -169,10 +171,10 @@ def test_a_stop_between_the_two_models_proposals_changes_nothing(whole: Path, tm
 def test_a_trial_that_fails_is_a_result(tmp_path: Path) -> None:
     """It is written down with its reason, not tried again, and never wins."""
 
-    def failing(runs: list[Run]) -> dict[str, str]:
+    def failing(runs: list[Run]) -> Outcome:
         lost = {run.label: "diverged" for run in runs if run.configuration.learning_rate > 0.01}
         all_simulated([run for run in runs if run.label not in lost])
-        return lost
+        return Outcome(failures=lost, by_its_settings=set(lost))
 
     held = tuned(tmp_path, failing)
     for tuner in held:
@@ -189,16 +191,29 @@ def test_a_trial_that_fails_is_a_result(tmp_path: Path) -> None:
     tune(held, lambda _: pytest.fail("a run was asked for"), lambda _: None)
 
 
+def test_a_full_disk_is_no_result(whole: Path, tmp_path: Path) -> None:
+    """What is none of a trial's settings' fault stops the tuning, which goes on with that trial."""
+
+    def full(runs: list[Run]) -> Outcome:
+        all_simulated(runs[1:])
+        return Outcome(failures={runs[0].label: "no space left"})
+
+    with pytest.raises(UserError, match=r"^tuning stopped, for ffnn/trial-0000/seed-1000000 failed: no space left$"):
+        tuned(tmp_path, full)
+    tuned(tmp_path)
+    assert proposals(tmp_path) == proposals(whole)
+
+
 def test_winners_become_a_configuration_once_all_trials_ended(whole: Path, tmp_path: Path) -> None:
-    """`tuned` is the baseline with the winner's settings and the trials' epochs; before that there is none."""
+    """It is the baseline with the winner's settings and the trials' epochs, under its number; before there is none."""
     study = with_winners(STUDY, {}, whole)
     for tuner in tuners(STUDY, None, {}, whole):
         winner = tuner.winner()
-        configured = study.models[tuner.model][TUNED]
+        assert list(study.models[tuner.model]) == [BASELINE, f"tuned-{winner.number + 1}"]
+        configured = study.models[tuner.model][f"tuned-{winner.number + 1}"]
         assert configured == winner.run.configuration
         assert configured.epochs == 6
-        changed = study.varied[tuner.model][TUNED]
-        assert getattr(configured, changed) != getattr(study.models[tuner.model][BASELINE], changed)
+    assert [is_tuned(name) for name in (BASELINE, "tuned-3", "fine-tuned")] == [False, True, False]
     tuners(STUDY, None, {}, tmp_path)[0].propose()
     assert with_winners(STUDY, {}, tmp_path) == STUDY
 
@@ -236,9 +251,9 @@ def test_another_space_is_refused(whole: Path) -> None:
 
 def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
     """It would be another configuration under the name."""
-    own = with_variation(STUDY, "ffnn", TUNED, {"l2": 0.1})
+    own = with_variation(STUDY, "ffnn", "tuned-3", {"l2": 0.1})
     with pytest.raises(UsageError, match="another configuration of that name"):
-        with_variation(own, "ffnn", TUNED, {"l2": 0.2})
+        with_variation(own, "ffnn", "tuned-3", {"l2": 0.2})
 
 
 @pytest.mark.parametrize(
@@ -248,6 +263,7 @@ def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
         ("  batch: 4", "  seed: 2", "tuning.seed: got 2, expected one that the study does not use"),
         ("dropout: {low: 0.0, high: 0.5}", "droput: {low: 0.0, high: 0.5}", "unknown field 'droput'"),
         ("trials: 24", "trials: 0", "tuning.trials: got 0"),
+        (TEXT[TEXT.index("    cnn:\n      learning_rate") :], "", "tuning.space: expected one for each of ffnn, cnn"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(old: str, new: str, line: str) -> None:

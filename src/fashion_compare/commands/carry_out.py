@@ -1,8 +1,9 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,54 +60,56 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import designs, plan, results, spec, tuning
+    from fashion_compare.study import designs, merge, plan, results, spec, tuning
     from fashion_compare.study.engine import Outcome, run_all
     from fashion_compare.study.local import available_cores
 
     source, dataset = load_data(data, stand_in_allowed=True)
     root = plan.study_root(out, study, dataset)
-    study = spec.with_earlier(study, root)
     identity = plan.data_identity(dataset)
     described = results.describe_dataset(dataset, study)
     count = engine.workers or available_cores()
     total = Outcome()
+    with exclusive(root), ExitStack() as stack:
+        width, open_pool = _executor(engine, count, dataset, stack)
 
-    def do(runs: "list[Run]") -> Outcome:
-        """Do these, longest first, and say which failed."""
-        for one in runs:
-            one.directory.claim(one.identity)
-        with console.study_progress(count, quiet=engine.quiet) as show:
-            width, open_pool = _executor(engine, count, dataset)
-            watch = _mirrored(show, root) if engine.tensorboard else show
-            runs = sorted(runs, key=lambda run: -run.cost)
-            outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
-        for label, reason in outcome.failures.items():
-            complain(f"{label} failed: {reason}")
-        return outcome
+        def do(runs: "list[Run]") -> Outcome:
+            """Do these, longest first, and say which failed."""
+            with console.study_progress(count, quiet=engine.quiet) as show:
+                watch = _mirrored(show, root) if engine.tensorboard else show
+                runs = sorted(runs, key=lambda run: -run.cost)
+                outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
+            for label, reason in outcome.failures.items():
+                complain(f"{label} failed: {reason}")
+            return outcome
 
-    with exclusive(root):
+        def do_trials(runs: "list[Run]") -> Outcome:
+            """Do trials, of which one that fails is a result like another: it fails nothing else."""
+            outcome = do(runs)
+            total.add(replace(outcome, failures={}))
+            return outcome
+
         own = plan.plan(study, source, identity, root)
         runs = [run for run in own if VARIATIONS in parts or run.name == spec.BASELINE]
         if SENSITIVITY in parts:
             runs += designs.sensitivity_runs(study, source, identity, root)
-        write_text(root / "study.yaml", spec.to_yaml(study))
+        # A directory that holds another study is refused before anything in it is written.
+        for one in runs:
+            one.directory.claim(one.identity)
+        whole = merge.with_earlier(study, root)
+        write_text(root / "study.yaml", spec.to_yaml(whole))
         write_json(root / "dataset.json", described)
         where = f"{count} side by side" if engine.scheduler is None else f"on the workers of {engine.scheduler}"
         console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
         total.add(do(runs))
         if TUNING in parts and study.tuning is not None:
-            # A trial that fails is a result like another: it stands in the tuning, and fails nothing else.
-            def do_trials(trials: "list[Run]") -> dict[str, str]:
-                outcome = do(trials)
-                total.add(replace(outcome, failures={}))
-                return outcome.failures
-
             tuning.tune(tuning.tuners(study, source, identity, root), do_trials, console.say)
-        study = tuning.with_winners(study, identity, root)
-        if TUNING in parts:
-            total.add(do([run for run in plan.plan(study, source, identity, root) if run.name == tuning.TUNED]))
-        found = results.collect(study, described, root, total.failures)
-        found = _explain(study, found, dataset, root)
+            tuned = plan.plan(tuning.with_winners(study, identity, root), source, identity, root)
+            total.add(do([run for run in tuned if tuning.is_tuned(run.name)]))
+        whole = tuning.with_winners(whole, identity, root)
+        failures = results.known_failures(whole, root) | total.failures
+        found = results.collect(whole, described, root, failures)
+        found = _explain(whole, found, dataset, root)
         finish(found, root)
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
@@ -128,7 +131,7 @@ def finish(found: Mapping[str, Any], root: Path) -> None:
     print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
 
 
-def _executor(engine: Engine, workers: int, dataset: "Dataset") -> "tuple[int, OpenPool]":
+def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack) -> "tuple[int, OpenPool]":
     """Return how many runs to hand over at a time, and what makes the executor."""
     if engine.name == "local":
         from fashion_compare.study.local import local_pool
@@ -139,7 +142,16 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset") -> "tuple[int, O
     except ModuleNotFoundError as error:
         raise UsageError("--engine dask needs the extra 'dask': pip install 'fashion-compare[dask]'") from error
     named = None if engine.scheduler is None else Scheduler(engine.scheduler, *engine.tls)
-    return IN_FLIGHT, partial(dask_pool, dataset=dataset, scheduler=named, workers=workers)
+    held: list[Executor] = []
+
+    def open_pool(width: int) -> AbstractContextManager[Executor]:
+        """Connect once, so that the images travel once, however many batches of runs follow each other."""
+        if not held:
+            opened = dask_pool(width, dataset=dataset, scheduler=named, workers=workers)
+            held.append(stack.enter_context(opened))
+        return nullcontext(held[0])
+
+    return IN_FLIGHT, open_pool
 
 
 def _mirrored(show: "Show", root: Path) -> "Show":

@@ -35,8 +35,12 @@ def compare(
     first = held_a[0]
     for path, held in zip(a + b, held_a + held_b, strict=True):
         _check_same_images(a[0], first, path, held)
+    for paths, side in ((a, held_a), (b, held_b)):
+        _check_different_runs(paths, side)
     found = compare_predictions([held.predictions for held in held_a], [held.predictions for held in held_b])
-    console.result_console.print(comparison_text(found, first.class_names, len(first.predictions.labels)))
+    names = next((held.class_names for held in held_a + held_b if held.class_names), None)
+    classes = names or [str(c) for c in range(first.predictions.logits.shape[1])]
+    console.result_console.print(comparison_text(found, classes, len(first.predictions.labels)))
     if json_file is not None:
         write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found})
         print(f"Numbers: {json_file}")
@@ -63,9 +67,23 @@ def _sides(words: list[str]) -> tuple[list[Path], list[Path]]:
     return a, b
 
 
+def _check_different_runs(paths: list[Path], side: "list[External]") -> None:
+    """Refuse a run that stands twice: a copy is no second seed."""
+    seen: dict[bytes, Path] = {}
+    for path, held in zip(paths, side, strict=True):
+        earlier = seen.setdefault(held.predictions.logits.tobytes(), path)
+        if earlier is not path:
+            raise UserError(f"{path} holds the same predictions as {earlier}; expected a file a seed")
+
+
 def _check_same_images(first_path: Path, first: "External", path: Path, held: "External") -> None:
     """Refuse files that cannot be about the same images in the same order."""
     ours, theirs = first.predictions, held.predictions
+    if first.class_names and held.class_names and first.class_names != held.class_names:
+        raise UserError(
+            f"{path} has the classes {', '.join(held.class_names)}, {first_path} {', '.join(first.class_names)}; "
+            "expected the same in the same order"
+        )
     if ours.logits.shape != theirs.logits.shape:
         raise UserError(
             f"{path} has {theirs.logits.shape[0]} images and {theirs.logits.shape[1]} classes, {first_path} "

@@ -29,7 +29,10 @@ def run(
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
     resolved = spec.load_study(study)
-    carry_out(resolved if seeds is None else resolved.with_seeds(seeds), data, out, where)
+    if seeds is not None:
+        resolved = resolved.with_seeds(seeds)
+        spec.check_spaces(resolved, f"--seeds {seeds}")
+    carry_out(resolved, data, out, where)
 
 
 def sensitivity(
@@ -49,17 +52,17 @@ def sensitivity(
 
     Trains the baselines, and the grids and the design that the study declares (those of 'full' where it declares none).
     """
-    from fashion_compare.study import spec
+    from fashion_compare.study import merge, spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
-    resolved = spec.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
+    resolved = merge.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
     carry_out(resolved, data, out, where, frozenset({SENSITIVITY}))
 
 
 def tune(
     study: options.StudyName = "default",
     trials: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Of each model; default the study's, or 30.")
+        int | None, typer.Option(min=1, max=1000, help="Of each model; default the study's, or 30.")
     ] = None,
     data: options.Data = "auto",
     out: options.Out = Path("runs"),
@@ -74,14 +77,14 @@ def tune(
 ) -> None:
     """Search the best configuration of each model, with equal budgets. Resumes by itself.
 
-    The winners are trained with the study's seeds as the configuration 'tuned', and compared with the baselines. The
+    The winners are trained with the study's seeds as a configuration each, and compared with the baselines. The
     space is the study's, or that of 'full' where it declares none; choices are made by validation alone.
     """
-    from fashion_compare.study import spec
+    from fashion_compare.study import merge, spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
     resolved = spec.load_study(study)
-    tuning = spec.with_full(resolved).tuning
+    tuning = merge.with_full(resolved).tuning
     assert tuning is not None
     tuning = tuning if trials is None else tuning.model_copy(update={"trials": trials})
     carry_out(resolved.model_copy(update={"tuning": tuning}), data, out, where, frozenset({TUNING}))
@@ -98,15 +101,14 @@ def report(
         raise UsageError(f"--document {document}: expected a file that ends in .md")
     from fashion_compare.report.document import write_document
     from fashion_compare.store import read_json
-    from fashion_compare.study import results, spec, tuning
+    from fashion_compare.study import plan, results, spec, tuning
     from fashion_compare.study.schema import check_dataset
 
     options.check_study_directory(directory)
     study = spec.load_study(str(directory / "study.yaml"))
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
-    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
-    study = tuning.with_winners(study, data, directory)
+    study = tuning.with_winners(study, plan.described_identity(dataset), directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     finish(found, directory)
     if document is not None:
@@ -120,7 +122,8 @@ def status(directory: options.StudyDirectory) -> None:
     from fashion_compare.study.status import study_status
 
     options.check_study_directory(directory)
-    for line in console.status_lines(study_status(directory), holder(directory)):
+    snapshot, trials_to_come = study_status(directory)
+    for line in console.status_lines(snapshot, holder(directory), trials_to_come):
         print(line)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from fashion_compare.comparison.pairs import Scored, compare_family
 
 
-def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[str, Any]:
+def best_configuration(configurations: Mapping[str, Scored], base: str, *, trials: int = 0) -> dict[str, Any]:
     """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
 
     A configuration without a finished run for every seed that another one has is not eligible: a mean over other
@@ -18,6 +18,8 @@ def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[
     Args:
         configurations: finished configurations by name, the baseline among them.
         base: the baseline's name.
+        trials: how many more were tried on validation before one of them became a configuration here: they could have
+            met all others too.
     """
     seeds = {name: set(scored.seeds()) for name, scored in configurations.items()}
     wanted = set.union(*seeds.values())
@@ -30,7 +32,8 @@ def best_configuration(configurations: Mapping[str, Scored], base: str) -> dict[
     # Rounded beyond any image's weight: the order in which seeds were added up must not decide.
     ranking = sorted(configurations, key=lambda name: (-round(accuracy[name].mean, 10), round(loss[name], 10)))
     best = ranking[0]
-    pairs = len(ranking) * (len(ranking) - 1) // 2
+    candidates = len(ranking) + max(0, trials - 1)
+    pairs = candidates * (candidates - 1) // 2 if len(ranking) > 1 else 0
     rows = compare_family(
         [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy", family=pairs
     )

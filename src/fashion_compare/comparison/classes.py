@@ -22,10 +22,11 @@ def class_differences(a: Scored, b: Scored) -> list[dict[str, Any]]:
     labels, classes = b.labels, b.classes
     assert labels is not None
     of_a, of_b = ([class_contributions(labels, held.answers[seed], classes) for seed in seeds] for held in (a, b))
+    images = np.maximum(np.bincount(labels, minlength=classes), 1)
     rows = []
     for metric in CLASS_METRICS:
         columns = np.stack([x[metric] - y[metric] for x, y in zip(of_a, of_b, strict=True)])
-        p_holm = _corrected(columns.mean(axis=1))
+        p_holm = _corrected(columns.mean(axis=1), 1 / images)
         for c in range(classes):
             interval = mean_interval(list(columns[:, :, c]))
             rows.append(
@@ -58,7 +59,7 @@ def confusion_changes(a: Scored, b: Scored) -> list[dict[str, Any]]:
     np.fill_diagonal(seen, val=False)
     pairs = np.argwhere(seen)
     differences = (shares_a - shares_b)[:, seen]
-    p_holm = _corrected(differences)
+    p_holm = _corrected(differences, 1 / images[pairs[:, 0]])
     largest = np.argsort(-np.abs(differences.mean(axis=0)), kind="stable")[:CONFUSIONS]
     rows = []
     for k in largest:
@@ -96,8 +97,11 @@ def _counts(labels: NDArray[np.integer], answers: NDArray[np.integer], classes: 
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def _corrected(differences: NDArray[np.float64]) -> list[float | None]:
-    """Return Holm's p of each column of (seeds, comparisons); None below two seeds."""
-    raw = [paired_t_p(list(column)) for column in differences.T]
+def _corrected(differences: NDArray[np.float64], resolution: NDArray[np.float64]) -> list[float | None]:
+    """Return Holm's p of each column of (seeds, comparisons); None below two seeds.
+
+    One image of a class is worth its `resolution`, (comparisons,).
+    """
+    raw = [paired_t_p(list(column), resolution=one) for column, one in zip(differences.T, resolution, strict=True)]
     known = [p for p in raw if p is not None]
     return list(holm(known)) if len(known) == len(raw) else [None] * len(raw)

@@ -39,7 +39,7 @@ def setting(value: Any) -> str:
         return "none"
     if isinstance(value, list):
         return "-".join(map(str, value))
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def along(together: Mapping[str, Any]) -> str:

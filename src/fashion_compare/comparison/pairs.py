@@ -1,7 +1,7 @@
 """One configuration against another: paired over seeds and images, with everything a claim has to show."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,16 @@ class Scored:
         """Return the seeds of the finished runs."""
         return sorted(self.columns["test"]["accuracy"]) if self.columns else []
 
+    def only(self, seeds: Set[int]) -> "Scored | None":
+        """Return the same with the runs of some seeds alone; None when it has none of them."""
+        if not seeds & set(self.seeds()):
+            return None
+        columns = {
+            part: {metric: {seed: held[seed] for seed in held if seed in seeds} for metric, held in metrics.items()}
+            for part, metrics in self.columns.items()
+        }
+        return replace(self, columns=columns)
+
     def interval(self, part: str, metric: str) -> Interval:
         """Return the mean over seeds with its interval."""
         return mean_interval([self.columns[part][metric][seed] for seed in self.seeds()])
@@ -90,7 +100,7 @@ def compare_family(
     raw = [paired_t_p(differences) for _, _, _, differences, _ in rows]
     tested = [p for p in raw if p is not None]
     family = max(family, len(tested))
-    known = iter(holm(tested + [1.0] * (family - len(tested))))
+    known = iter(holm(tested, family))
     corrected = [None if p is None else next(known) for p in raw]
     return [
         _comparison(row, metric=metric, part=part, p=p, p_holm=p_holm, family=family or len(rows))

@@ -1,6 +1,6 @@
 """What each hyperparameter did: every variation's effect on validation, ordered by parameter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fashion_compare.comparison.pairs import Scored, difference
@@ -12,8 +12,8 @@ def sensitivity(
     """Return one entry per parameter that was varied, the most influential first.
 
     Influence is the span of mean validation accuracy over the values tried, the baseline's included: how much
-    depends on this choice, within the range tried and no further. `usable` are the values within one interval of the
-    best.
+    depends on this choice, within the range tried and no further. `usable` are the values that are
+    not shown to be worse than the best: those whose paired difference from it has an interval that reaches zero.
 
     Args:
         configurations: finished variations of one model by name.
@@ -21,24 +21,37 @@ def sensitivity(
             that move `together` with it.
         base: the model's baseline.
     """
-    parameters: dict[str, dict[str, Any]] = {}
+    tried: dict[str, list[tuple[Scored, Any, Mapping[str, Any]]]] = {}
     for name, change in changes.items():
-        if name not in configurations or not set(configurations[name].seeds()) & set(base.seeds()):
-            continue
-        parameter = change["parameter"]
-        first = {"parameter": parameter, "points": [_point(base, base, change["from"], {})]}
-        entry = parameters.setdefault(parameter, first)
-        entry["points"].append(_point(configurations[name], base, change["to"], change["together"]))
-    for entry in parameters.values():
-        means = [point["validation_accuracy"]["mean"] for point in entry["points"]]
-        entry["span"] = max(means) - min(means)
-        best = max(entry["points"], key=lambda point: point["validation_accuracy"]["mean"])["validation_accuracy"]
-        entry["points"].sort(key=lambda point: _order(point["value"]))
-        # Values whose mean lies within the interval of the best: nothing says that they are worse.
-        entry["usable"] = [
-            point["value"] for point in entry["points"] if point["validation_accuracy"]["mean"] >= best["interval"][0]
-        ]
-    return sorted(parameters.values(), key=lambda entry: -entry["span"])
+        if name in configurations and set(configurations[name].seeds()) & set(base.seeds()):
+            values = tried.setdefault(change["parameter"], [(base, change["from"], {})])
+            values.append((configurations[name], change["to"], change["together"]))
+    entries = [_entry(parameter, values, base) for parameter, values in tried.items()]
+    return sorted(entries, key=lambda entry: -entry["span"])
+
+
+def _entry(parameter: str, values: Sequence[tuple[Scored, Any, Mapping[str, Any]]], base: Scored) -> dict[str, Any]:
+    """Compare all values of one parameter, over the seeds that all of them have: other seeds would decide by luck."""
+    common = set.intersection(*(set(scored.seeds()) for scored, _, _ in values)) or set(base.seeds())
+    held = [(scored.only(common) or scored, value, together) for scored, value, together in values]
+    means = [scored.interval("validation", "accuracy").mean for scored, _, _ in held]
+    best = held[means.index(max(means))][0]
+    baseline = held[0][0]
+    points = [_point(scored, baseline, value, together) for scored, value, together in held]
+    # Not shown to be worse: paired with the best, the interval of the difference reaches zero.
+    usable = [
+        value
+        for scored, value, _ in held
+        if scored is best
+        or not set(scored.seeds()) & set(best.seeds())
+        or difference(scored, best, "validation", "accuracy")[2].high >= 0
+    ]
+    return {
+        "parameter": parameter,
+        "points": sorted(points, key=lambda point: _order(point["value"])),
+        "span": max(means) - min(means),
+        "usable": sorted(usable, key=_order),
+    }
 
 
 def _order(value: Any) -> tuple[list[float], str]:

@@ -60,15 +60,17 @@ def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
     return Interval(mean, mean - half, mean + half, math.sqrt(n * seed_part), "seeds and images")
 
 
-def paired_t_p(differences: Sequence[float]) -> float | None:
+def paired_t_p(differences: Sequence[float], *, resolution: float = 0.0) -> float | None:
     """Return the two-sided p of the paired t-test; None below two seeds.
 
-    Differences that are all the same leave no spread to test against: p is 1 for zero, 0 otherwise.
+    Differences that are all the same leave no spread to test against: p is 1 for zero, 0 otherwise. Where scores are
+    counts of few images, equal differences are common and say little: `resolution` is what one image is worth, and the
+    standard deviation counts as no less than what rounding two scores to whole images leaves, resolution/√6.
     """
     n = len(differences)
     if n < 2:
         return None
-    deviation = float(np.std(differences, ddof=1))
+    deviation = max(float(np.std(differences, ddof=1)), resolution / math.sqrt(6))
     mean = float(np.mean(differences))
     if _is_rounding(deviation, differences):
         return 1.0 if abs(mean) <= _ROUNDING else 0.0
@@ -94,11 +96,14 @@ def sign_flip_floor(n: int) -> float:
     return float(2.0 ** (1 - n))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's step-down corrected p-values (Holm 1979), in the order given."""
+def holm(p_values: Sequence[float], family: int = 0) -> list[float]:
+    """Return Holm's step-down corrected p-values (Holm 1979), in the order given.
+
+    When these were chosen out of a larger `family`, the others count as if they had shown nothing.
+    """
     order = np.argsort(p_values, kind="stable")
-    m = len(p_values)
-    corrected = [0.0] * m
+    m = max(family, len(p_values))
+    corrected = [0.0] * len(p_values)
     running = 0.0
     for position, index in enumerate(order):
         running = max(running, min(1.0, (m - position) * p_values[index]))

@@ -23,7 +23,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class External:
-    """What a file holds: predictions, and what its classes are called."""
+    """What a file holds: predictions, and what its classes are called where it says so."""
 
     predictions: Predictions
     class_names: tuple[str, ...]
@@ -40,7 +40,7 @@ def read_external(path: Path) -> External:
             raise UserError(f"{path} is larger than 4 GiB; {_EXPECTED}")
         if path.suffix == ".npz":
             labels, values, kind = _from_npz(path)
-            names = tuple(str(c) for c in range(values.shape[1])) if values.ndim == 2 else ()
+            names: tuple[str, ...] = ()
         elif path.suffix == ".csv":
             labels, values, kind, names = _from_csv(path)
         else:
@@ -76,7 +76,8 @@ def _from_csv(path: Path) -> tuple[NDArray[Any], NDArray[Any], str, tuple[str, .
             if "label" not in header or not columns:
                 raise UserError(f"{path} has the columns {', '.join(header)[:200] or '(none)'}; {_EXPECTED}")
             names = tuple(header[i].removeprefix(f"{kind}_") for i in columns)
-            rows = list(csv.reader(file))
+            # Spreadsheets end in blank lines.
+            rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is no CSV text in UTF-8; {_EXPECTED}") from error
     place = header.index("label")

@@ -29,7 +29,10 @@ class Predictions:
 
     @classmethod
     def from_probabilities(cls, labels: Labels, probabilities: NDArray[np.floating[Any]]) -> "Predictions":
-        """Return predictions without logits; a probability of zero counts as the smallest that its type can resolve."""
+        """Return predictions without logits.
+
+        For log loss, a probability counts as no less than its type's resolution at 1, as in scikit-learn's `log_loss`.
+        """
         smallest = np.finfo(probabilities.dtype).eps
         exact = probabilities.astype(np.float64)
         return cls(labels, np.log(np.maximum(exact, smallest)), exact)

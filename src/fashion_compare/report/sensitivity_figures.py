@@ -66,8 +66,8 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     figure.supylabel("validation accuracy (%)", fontsize=8)
     caption = (
         "Validation accuracy over the values of each setting, all others as in the baseline: means with 95% intervals, "
-        f"{' and '.join(results['sensitivity'])} in their colours, the baseline a diamond; filled where the mean lies "
-        "within the interval of the best. Each panel has its own scale."
+        f"{' and '.join(results['sensitivity'])} in their colours, the baseline a diamond; hollow where a value is "
+        "shown to be worse than the best (paired, 95%). Each panel has its own scale."
     )
     return "sensitivity-curves", figure, rows, caption
 
@@ -119,7 +119,8 @@ def indices(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_xlabel("share of the variance")
     caption = (
         "Where the spread of validation accuracy over the whole space comes from: bars are each setting alone "
-        "(first-order Sobol index, 95% bootstrap interval), diamonds with everything it takes part in (total index). "
-        "R² says how much of the spread the surrogate knows, cross-validated."
+        "(first-order Sobol index; 95% bootstrap interval over the runs, the surrogate's length scales held), diamonds "
+        "with everything it takes part in (total index). Shares are of what the surrogate knows; R², cross-validated, "
+        "says how much of the spread that is."
     )
     return "sensitivity-indices", figure, rows, caption

@@ -161,29 +161,30 @@ def together_in_words(held: Mapping[str, Any], images: int) -> str:
 def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
     """Return the ranking of a model's parameters by span, each with the values that are as good as the best."""
     said = [
-        f"{parameter_name(entry['parameter'])} ({100 * entry['span']:.2f} points; as good as the best: "
+        f"{parameter_name(entry['parameter'])} ({100 * entry['span']:.2f} points; not shown to be worse than the best: "
         f"{', '.join(setting(value) for value in entry['usable'])})"
         for entry in entries
     ]
-    return f"By how much depended on them: {'; '.join(said)}. As good as the best is a mean within the best's interval."
+    return f"By how much depended on them: {'; '.join(said)}."
 
 
 def global_in_words(found: Mapping[str, Any]) -> str:
     """Return what a design over the whole space says, and how far its surrogate can be trusted."""
     main = max(found["indices"], key=lambda entry: entry["first"]["mean"])
     pair = max(found["pairs"], key=lambda entry: entry["second"]["mean"], default=None)
+    first = main["first"]
     images = f"{found['training_images']:,} training images" if found["training_images"] else "all training images"
     text = (
         f"{found['points']} of {found['planned']} runs with {images} spread over {len(found['indices'])} settings at "
-        f"once; validation accuracy went from {percent(found['lowest'])} to {percent(found['highest'])}. Most of the "
-        f"spread, {percent(main['first']['mean'], 0)}, is {parameter_name(main['parameter'])}'s alone"
+        f"once; validation accuracy went from {percent(found['lowest'])} to {percent(found['highest'])}. The largest "
+        f"share of the spread, {percent(first['mean'], 0)}, is {parameter_name(main['parameter'])}'s alone"
     )
     if pair is not None and pair["second"]["interval"][0] > 0:
         names = " and ".join(parameter_name(name) for name in pair["parameters"])
-        text += f"; {names} together add {percent(pair['second']['mean'], 0)}"
+        text += f"; of all pairs, {names} add most together, {percent(pair['second']['mean'], 0)}"
     return (
-        f"{text}. The surrogate that says so predicts runs it has not seen with R² {found['r2']:.2f}: what is missing "
-        "to 1 is chance, or too fine for it."
+        f"{text}. Shares are of what the surrogate knows, which predicts runs it has not seen with R² "
+        f"{found['r2']:.2f}: what is missing to 1 is chance, or too fine for it."
     )
 
 
@@ -192,11 +193,11 @@ def tuning_in_words(held: Mapping[str, Any]) -> str:
     settings = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in held["settings"].items())
     winner = held["trials"][held["winner"]]
     text = f"Trial {winner['number'] + 1} won, {percent(winner['validation_accuracy'], 2)} on validation: {settings}."
-    for row in held["gain"]:
+    if (row := held["gain"]) is not None:
         low, high = row["interval"]
         text += (
-            f" Against “{row['b']['configuration']}”, the best by hand, “tuned” has {points(row['mean'])} points of "
-            f"{row['part']} accuracy [{points(low)}, {points(high)}]: {verdict(row)}."
+            f" Trained with the study's seeds it has {points(row['mean'])} points of test accuracy [{points(low)}, "
+            f"{points(high)}] against “{row['b']['configuration']}”, the best by hand: {verdict(row)}."
         )
     return text
 
@@ -204,10 +205,12 @@ def tuning_in_words(held: Mapping[str, Any]) -> str:
 def change(held: Mapping[str, Any]) -> str:
     """Return what a variation changes."""
     change = held["change"]
+    if change is None:
+        return "–"
+    if change["parameter"] == "tuning":
+        return ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in change["together"].items())
     return (
-        "–"
-        if change is None
-        else f"{parameter_name(change['parameter'])} {setting(change['from'])} → {setting(change['to'])}"
+        f"{parameter_name(change['parameter'])} {setting(change['from'])} → {setting(change['to'])}"
         f"{along(change['together'])}"
     )
 

@@ -6,6 +6,7 @@ The images travel to each worker once, a finished run's files come back through 
 import contextlib
 import tempfile
 import threading
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -121,7 +122,7 @@ class _DaskPool(Executor):
         """Start a run somewhere; the future's result is its entry, when its files are in its directory."""
         future: Future[Entry] = Future()
         future.set_running_or_notify_cancel()
-        key = f"{run.label}-{id(future)}"
+        key = f"{run.label}-{uuid.uuid4().hex}"
         self._directories[key] = run.directory
         remote = self._client.submit(_execute_there, execute, run, self._dataset, key, pure=False, key=key)
         self._remote[future] = remote

@@ -11,7 +11,7 @@ from scipy.stats import qmc
 from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.study.plan import Run, plan
-from fashion_compare.study.space import value_at
+from fashion_compare.study.space import text, value_at
 from fashion_compare.study.spec import BASELINE, Study, changed
 
 _DIRECTORY = "sensitivity"
@@ -36,9 +36,9 @@ def grid_points(study: Study) -> list[GridPoint]:
             for value in values:
                 configured = changed(study.models[model][BASELINE], {parameter: value}, f"sensitivity of {parameter}")
                 if configured not in known:
-                    text = "-".join(map(str, value)) if isinstance(value, list) else str(value)
+                    named = str(text(value))
                     # Variations cannot have names like this.
-                    found.append(GridPoint(model, parameter, f"{parameter}={text}", configured))
+                    found.append(GridPoint(model, parameter, f"{parameter}={named}", configured))
                     known.append(configured)
     return found
 

@@ -14,6 +14,7 @@ from fashion_compare.study.local import local_pool
 from fashion_compare.study.plan import Run
 from fashion_compare.study.progress import Snapshot, Tracker
 from fashion_compare.study.worker import execute
+from fashion_compare.training import DivergedError
 
 _POLL_SECONDS = 0.5
 # A run that ran out of memory or lost its worker is tried again, alone, this often.
@@ -29,12 +30,15 @@ class Outcome:
     trained: list[str] = field(default_factory=list)
     done_before: list[str] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    # Of the failures those that would come again wherever and whenever: divergence, or too little memory even alone.
+    by_its_settings: set[str] = field(default_factory=set)
 
     def add(self, other: "Outcome") -> None:
         """Count what another call did as well."""
         self.trained += other.trained
         self.done_before += other.done_before
         self.failures |= other.failures
+        self.by_its_settings |= other.by_its_settings
 
 
 def run_all(
@@ -102,6 +106,7 @@ class _Work:
         """Put a run among the suspects, or give it up."""
         self.losses[run.label] += 1
         if self.losses[run.label] > RETRIES:
+            self.outcome.by_its_settings.add(run.label)
             self.outcome.failures[run.label] = (
                 f"{reason} {self.losses[run.label]} times, at last with nothing beside it"
             )
@@ -123,6 +128,8 @@ class _Work:
             return True
         except UserError as error:
             self.outcome.failures[run.label] = str(error)
+            if isinstance(error, DivergedError):
+                self.outcome.by_its_settings.add(run.label)
         except Exception as error:  # noqa: BLE001 - whatever one run meets, the others go on, and the reason is kept
             # torch has no exception of its own for the processor's memory.
             if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):

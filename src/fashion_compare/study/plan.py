@@ -1,5 +1,6 @@
 """From a study to its runs: which there are, where each lives, and what defines it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,11 @@ def run_path(root: Path, model: str, name: str, seed: int) -> Path:
 def data_identity(dataset: Dataset) -> dict[str, Any]:
     """Return what a run's identity says about its data."""
     return {"name": dataset.name, "sha256": dataset.sha256, "split_sha256": dataset.split_sha256}
+
+
+def described_identity(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same from what dataset.json and results.json say about the data."""
+    return {name: described[name] for name in ("name", "sha256", "split_sha256")}
 
 
 def plan(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:

@@ -26,12 +26,13 @@ from fashion_compare.store import RunDirectory, write_json, write_text
 from fashion_compare.study.designs import all_runs
 from fashion_compare.study.environment import environment
 from fashion_compare.study.explain import describe_gallery
-from fashion_compare.study.plan import plan, run_label, run_path
+from fashion_compare.study.plan import described_identity, plan, run_label, run_path
 from fashion_compare.study.reading import read_runs
 from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
-from fashion_compare.study.sensitivity import plain, read_designs, read_grid
+from fashion_compare.study.sensitivity import read_designs, read_grid
+from fashion_compare.study.space import text
 from fashion_compare.study.spec import BASELINE, Study
-from fashion_compare.study.tuning import TUNED, read_tuning
+from fashion_compare.study.tuning import is_tuned, read_tuning
 
 
 def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def collect(
     Raises:
         UserError: no run is finished, or a file of one cannot be read.
     """
-    data = {key: dataset[key] for key in ("name", "sha256", "split_sha256")}
+    data = described_identity(dataset)
     runs = defaultdict(list)
     for run in plan(study, None, data, root):
         runs[run.model, run.name].append(run)
@@ -99,15 +100,19 @@ def collect(
         "failures": [_failure(label, reason) for label, reason in (failures or {}).items()],
         "missing": _missing(study, scored, failures or {}),
     }
+    tuned = read_tuning(study, data, root)
+    changes_of = {model: _changes(study, model) for model in study.models}
     for model, configurations in study.models.items():
         results["models"][model] = {
             "complexity": _complexity(configurations[BASELINE]),
             "configurations": {
-                name: _summarise(study, root, model, name, *scored[model][name]) for name in configurations
+                name: _summarise(study, root, name, changes_of[model].get(name), *scored[model][name])
+                for name in configurations
             },
         }
         if finished[model]:
-            results["best"][model] = best_configuration(finished[model], BASELINE)
+            trials = len(tuned[model]["trials"]) if any(map(is_tuned, finished[model])) else 0
+            results["best"][model] = best_configuration(finished[model], BASELINE, trials=trials)
         base = finished[model].get(BASELINE)
         if base is None:
             continue
@@ -129,11 +134,12 @@ def collect(
         ]
         grid, changes = read_grid(study, data, root, model)
         # What tuning found changes many settings at once, and says nothing about any one of them.
-        alone = {name: held for name, held in variations.items() if name != TUNED}
-        results["sensitivity"][model] = sensitivity(alone | grid, _changes(study, model) | changes, base)
+        alone = {name: held for name, held in variations.items() if not is_tuned(name)}
+        results["sensitivity"][model] = sensitivity(alone | grid, changes_of[model] | changes, base)
     results["global_sensitivity"] = read_designs(study, data, root)
     results["tuning"] = {
-        model: held | {"gain": _gain(finished.get(model, {}))} for model, held in read_tuning(study, data, root).items()
+        model: held | {"gain": _gain(finished.get(model, {}), results["best"].get(model), results["comparisons"])}
+        for model, held in tuned.items()
     }
     results["head_to_head"] = _head_to_head(finished, results["best"], root)
     results["findings"] = findings(results)
@@ -157,13 +163,14 @@ def write_results(results: Mapping[str, Any], root: Path) -> None:
 
 
 def _summarise(
-    study: Study, root: Path, model: str, name: str, held: Scored, entries: list[dict[str, Any]]
+    study: Study, root: Path, name: str, change: dict[str, Any] | None, held: Scored, entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return a configuration's entry: what it is, its runs, their mean, and intervals of what has them."""
+    model = held.model
     configuration = study.models[model][name]
     summary: dict[str, Any] = {
         "config": configuration.model_dump(mode="json"),
-        "change": _changes(study, model).get(name),
+        "change": change,
         "complexity": _complexity(configuration),
         "runs": entries,
     }
@@ -223,31 +230,45 @@ def _complexity(configuration: Any) -> dict[str, Any]:
 def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
     """Return variation → the parameter that it is about, its values in baseline and variation, and what moves along."""
     settings = {
-        name: {field: plain(getattr(configuration, field)) for field in type(configuration).model_fields}
+        name: {field: text(getattr(configuration, field)) for field in type(configuration).model_fields}
         for name, configuration in study.models[model].items()
     }
     base = settings[BASELINE]
-    return {
-        name: {
-            "parameter": field,
-            "from": base[field],
-            "to": settings[name][field],
-            "together": {
-                other: value for other, value in settings[name].items() if other != field and value != base[other]
-            },
-        }
-        for name, field in study.varied[model].items()
-    }
+    changes = {}
+    for name, field in study.varied[model].items():
+        differs = {other: value for other, value in settings[name].items() if value != base[other]}
+        if is_tuned(name):
+            # It is about no one setting.
+            changes[name] = {"parameter": "tuning", "from": None, "to": None, "together": differs}
+        else:
+            together = {other: value for other, value in differs.items() if other != field}
+            changes[name] = {
+                "parameter": field,
+                "from": base[field],
+                "to": settings[name][field],
+                "together": together,
+            }
+    return changes
 
 
-def _gain(finished: Mapping[str, Scored]) -> list[dict[str, Any]]:
-    """Compare what tuning found with the best configuration made by hand, on validation and on the test set."""
-    by_hand = {name: held for name, held in finished.items() if name != TUNED}
-    if TUNED not in finished or not by_hand:
-        return []
-    best = by_hand[best_configuration(by_hand, BASELINE)["configuration"]]
-    rows = (compare_family([(finished[TUNED], best)], part, "accuracy") for part in ("validation", "test"))
-    return [row for family in rows for row in family]
+def _gain(
+    finished: Mapping[str, Scored], best: Mapping[str, Any] | None, comparisons: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Compare on the test set what tuning found with the best configuration made by hand.
+
+    Where that is the baseline, the comparison of the variations with it has the row already; another one is corrected
+    for as many. Validation, which chose both, has no say.
+    """
+    found = next((name for name in finished if is_tuned(name)), None)
+    by_hand = [row["configuration"] for row in best["ranking"] if not is_tuned(row["configuration"])] if best else []
+    if found is None or not by_hand:
+        return None
+    for row in comparisons:
+        sides = finished[found].model, found, by_hand[0], "accuracy"
+        if (row["model"], row["variation"], row["baseline"], row["metric"]) == sides:
+            return {key: value for key, value in row.items() if key not in ("model", "variation", "baseline")}
+    pair = finished[found], finished[by_hand[0]]
+    return next(iter(compare_family([pair], "test", "accuracy", family=len(finished) - 1)), None)
 
 
 def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:

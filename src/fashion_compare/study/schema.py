@@ -81,7 +81,7 @@ class Estimate(_Entry):
 
 
 class Change(_Entry):
-    """What a variation changes."""
+    """What a variation changes; the parameter of what tuning found is `tuning`, and all it changes moves together."""
 
     parameter: str
     # `from` is a word of Python's.
@@ -333,7 +333,7 @@ class Tuning(_Entry):
     epochs_seen: int
     seconds: float
     trials: list[TuningTrial]
-    gain: Annotated[list[Comparison], Field(description="`tuned` against the best by hand, validation and test")]
+    gain: Annotated[Comparison | None, Field(description="the winner against the best by hand, on the test set")]
 
 
 class Dataset(_Entry):

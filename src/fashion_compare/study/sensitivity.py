@@ -8,16 +8,11 @@ import numpy as np
 from fashion_compare.comparison.pairs import Scored
 from fashion_compare.study.designs import design_points, design_runs, grid_runs
 from fashion_compare.study.reading import read_entry, read_runs
-from fashion_compare.study.space import Range
+from fashion_compare.study.space import Range, text
 from fashion_compare.study.spec import BASELINE, Study
 
-# Below this many finished runs for each parameter a surrogate would know nothing.
-_RUNS_PER_PARAMETER = 4
-
-
-def plain(value: Any) -> Any:
-    """Return a setting as JSON has it; a list of sizes as text, so that values of one kind sort."""
-    return "-".join(map(str, value)) if isinstance(value, tuple) else value
+# Runs of a design are done by their cost: an unfinished one is no sample of the space.
+_SHARE_DONE = 0.9
 
 
 def read_grid(
@@ -34,7 +29,7 @@ def read_grid(
         held, entries = read_runs(model, point.name, runs)
         if entries:
             scored[point.name] = held
-            values = (plain(getattr(configuration, point.parameter)) for configuration in (base, point.configuration))
+            values = (text(getattr(configuration, point.parameter)) for configuration in (base, point.configuration))
             changes[point.name] = dict(zip(("from", "to"), values, strict=True)) | {
                 "parameter": point.parameter,
                 "together": {},
@@ -43,7 +38,7 @@ def read_grid(
 
 
 def read_designs(study: Study, data: dict[str, Any], root: Path) -> dict[str, dict[str, Any]]:
-    """Return each model's global sensitivity, of the finished runs of its design."""
+    """Return each model's global sensitivity, once nine in ten runs of its design are finished."""
     found = {}
     for model, runs in design_runs(study, None, data, root).items():
         assert study.sensitivity is not None
@@ -51,7 +46,7 @@ def read_designs(study: Study, data: dict[str, Any], root: Path) -> dict[str, di
         space = study.sensitivity.design.space[model]
         entries = [read_entry(run) for run in runs]
         done = np.array([entry is not None for entry in entries])
-        if done.sum() < _RUNS_PER_PARAMETER * len(space):
+        if done.mean() < _SHARE_DONE:
             continue
         # scikit-learn and SALib take a while to import, and most studies have no design.
         from fashion_compare.comparison.global_sensitivity import Axis, global_sensitivity

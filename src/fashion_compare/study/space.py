@@ -36,12 +36,22 @@ class Range(BaseModel):
         low, high = (math.log(self.low), math.log(self.high)) if self.scale == "log" else (self.low, self.high)
         value = low + share * (high - low)
         value = math.exp(value) if self.scale == "log" else value
-        return round(value) if self.whole else float(value)
+        return round(value) if self.whole else rounded(value)
+
+
+def rounded(value: float) -> float:
+    """Return a number with three digits: what is printed is what was trained."""
+    return float(f"{value:.3g}")
+
+
+def text(value: Any) -> Any:
+    """Return layer sizes as text, such as 256-128, so that values of one kind sort; anything else as it is."""
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 Choices = Annotated[tuple[Value, ...], Field(min_length=2, max_length=100)]
 # Field of a configuration → what it may be.
-Space = dict[str, Range | Choices]
+Space = Annotated[dict[str, Range | Choices], Field(min_length=1)]
 
 
 def value_at(axis: Range | tuple[Value, ...], share: float) -> Any:

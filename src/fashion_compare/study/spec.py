@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.errors import UsageError, nearest
 from fashion_compare.study.space import Choices, Space, ends
+from fashion_compare.study.strict_yaml import StrictLoader
 
 BASELINE = "baseline"
 _TOGETHER = "together_with"
@@ -24,7 +25,7 @@ class Design(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Sobol's points are evenly spread when there are a power of two of them.
-    points: Literal[32, 64, 128, 256, 512, 1024, 2048]
+    points: Literal[32, 64, 128, 256, 512]
     training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
     space: dict[str, Space]
 
@@ -45,7 +46,7 @@ class Tuning(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trials: Annotated[int, Field(ge=1, le=10_000)] = 30
+    trials: Annotated[int, Field(ge=1, le=1000)] = 30
     # Of every trial, so that all may see as many examples; one that falls behind is stopped sooner.
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
     # Trials proposed at a time, from what is known by then: the same ones on any number of workers.
@@ -115,7 +116,7 @@ def load_study(name_or_path: str) -> Study:
 def parse_study(text: str, where: str) -> Study:
     """Return the study that the YAML `text` describes; `where` names it in errors."""
     try:
-        content = _Loader(text).get_single_data()
+        content = StrictLoader(text).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -144,64 +145,21 @@ def parse_study(text: str, where: str) -> Study:
         raise UsageError(_one_line(error, where)) from error
     if len(set(study.seeds)) != len(study.seeds):
         raise UsageError(f"{where}: seeds: got {seeds}, expected each seed once")
-    _check_spaces(study, where)
+    check_spaces(study, where)
     return study
 
 
-def with_full(study: Study) -> Study:
-    """Return the study with grids, design and tuning: its own, or those of the shipped study `full` for its models."""
-    shipped = load_study("full")
-    assert shipped.sensitivity is not None
-    assert shipped.sensitivity.design is not None
-    assert shipped.tuning is not None
-
-    def known(held: dict[str, Any]) -> dict[str, Any]:
-        return {model: part for model, part in held.items() if model in study.models}
-
-    design = shipped.sensitivity.design.model_copy(update={"space": known(shipped.sensitivity.design.space)})
-    grids = known(shipped.sensitivity.grids)
-    sensitivity = shipped.sensitivity.model_copy(update={"grids": grids, "design": design})
-    tuning = shipped.tuning.model_copy(update={"space": known(shipped.tuning.space)})
-    return study.model_copy(
-        update={"sensitivity": study.sensitivity or sensitivity, "tuning": study.tuning or tuning},
-    )
-
-
-def with_earlier(study: Study, root: Path) -> Study:
-    """Return the study with the sensitivity and the tuning that its directory has from before, if it declares none."""
-    path = root / "study.yaml"
-    if not path.exists():
-        return study
-    try:
-        earlier = load_study(str(path))
-    except UsageError:
-        # Damaged; it is about to be written anew.
-        return study
-    if earlier.models.keys() != study.models.keys():
-        return study
-    parts = {part: getattr(study, part) or getattr(earlier, part) for part in ("sensitivity", "tuning")}
-    return study.model_copy(update=parts)
-
-
-def with_variation(study: Study, model: str, name: str, settings: dict[str, Any]) -> Study:
-    """Return the study with one more configuration of a model: its baseline with these settings.
+def check_spaces(study: Study, where: str) -> None:
+    """Refuse grids and spaces that hold a configuration that cannot be.
 
     Raises:
-        UsageError: the model has another configuration of that name.
+        UsageError: the line says where, and what is expected.
     """
-    held = study.models[model]
-    configured = changed(held[BASELINE], settings, f"{model}: {name}")
-    if held.get(name, configured) != configured:
-        raise UsageError(f"{model}: {name}: the study has another configuration of that name; expected none")
-    models = {**study.models, model: {**held, name: configured}}
-    differs = (field for field in settings if getattr(configured, field) != getattr(held[BASELINE], field))
-    varied = {**study.varied, model: {**study.varied[model], name: next(differs, next(iter(settings)))}}
-    return study.model_copy(update={"models": models, "varied": varied})
-
-
-def _check_spaces(study: Study, where: str) -> None:
-    """Refuse grids and spaces that hold a configuration that cannot be."""
     if study.tuning is not None:
+        if study.tuning.space.keys() != study.models.keys():
+            raise UsageError(
+                f"{where}: tuning.space: expected one for each of {', '.join(study.models)}: equal budgets"
+            )
         if any("epochs" in axes for axes in study.tuning.space.values()):
             raise UsageError(f"{where}: tuning.space: epochs are set by 'tuning: epochs', the same for every trial")
         if study.tuning.seed in study.seeds:
@@ -266,7 +224,7 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         if not equals or not field or field in parsed:
             raise UsageError(f"--set {text}: expected FIELD=VALUE, each field once, such as learning_rate=0.01")
         try:
-            parsed[field] = _Loader(value).get_single_data()
+            parsed[field] = StrictLoader(value).get_single_data()
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"--set {text}: '{value}' is not a value; expected such as 0.01 or [256, 128]") from error
     return parsed
@@ -329,23 +287,6 @@ def _changes(base: dict[str, Any], other: dict[str, Any], field: str) -> dict[st
     """Return a variation as a study file has it."""
     moved = {name: value for name, value in other.items() if value != base[name] and name != field}
     return {field: other[field]} | ({_TOGETHER: moved} if moved else {})
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, stricter: a key given twice would lose its first value, aliases could nest without end."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read", mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def _refuse_booleans(content: Any, where: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fashion_compare.store import read_json
 from fashion_compare.study.designs import all_runs
+from fashion_compare.study.plan import described_identity
 from fashion_compare.study.progress import Snapshot, snapshot
 from fashion_compare.study.results import known_failures
 from fashion_compare.study.schema import check_dataset
@@ -11,8 +12,8 @@ from fashion_compare.study.spec import load_study
 from fashion_compare.study.tuning import tuners, with_winners
 
 
-def study_status(root: Path) -> Snapshot:
-    """Return how far each run of the study in `root` is.
+def study_status(root: Path) -> tuple[Snapshot, int]:
+    """Return how far each run of the study in `root` is, and how many trials of its tuning are not yet proposed.
 
     Raises:
         UserError: a file of the study cannot be read or is not what it should be.
@@ -20,9 +21,11 @@ def study_status(root: Path) -> Snapshot:
     study = load_study(str(root / "study.yaml"))
     dataset = read_json(root / "dataset.json")
     check_dataset(dataset, root / "dataset.json")
-    data = {name: dataset[name] for name in ("name", "sha256", "split_sha256")}
-    study = with_winners(study, data, root)
-    trials = [trial for tuner in tuners(study, None, data, root) for trial in tuner.trials()]
+    data = described_identity(dataset)
+    held = tuners(study, None, data, root)
+    trials = [trial for tuner in held for trial in tuner.trials()]
     failed = {trial.run.label: trial.failure for trial in trials if trial.failure is not None}
+    study = with_winners(study, data, root)
     runs = all_runs(study, None, data, root) + [trial.run for trial in trials]
-    return snapshot(runs, known_failures(study, root) | failed)
+    to_come = len(held) * (study.tuning.trials if study.tuning else 0) - len(trials)
+    return snapshot(runs, known_failures(study, root) | failed), to_come

@@ -15,17 +15,18 @@ from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
 from fashion_compare.store import read_json, write_json
+from fashion_compare.study.engine import Outcome
+from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
 from fashion_compare.study.reading import read_entry
-from fashion_compare.study.space import Range, Space
-from fashion_compare.study.spec import BASELINE, Study, changed, with_variation
+from fashion_compare.study.space import Range, Space, rounded, text
+from fashion_compare.study.spec import BASELINE, Study, changed
+from fashion_compare.training import below_bar
 
-TUNED = "tuned"
 _DIRECTORY = "tuning"
-# So many trials are drawn at random, and as many have to end before any is held to what others reached.
+_TUNED = "tuned-"
+# At least so many trials are drawn at random, and as many have to end before any is held to what others reached.
 _RANDOM_TRIALS = 8
-# Epochs that every trial gets.
-_FREE_EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,7 @@ class Trial:
     @property
     def pruned(self) -> bool:
         """Whether it was stopped because others were further by then."""
-        return self.entry is not None and self.entry["epochs"] in dict(self.run.bar) and self._behind()
-
-    def _behind(self) -> bool:
-        assert self.entry is not None
-        return bool(self.entry["validation"]["accuracy"] < dict(self.run.bar)[self.entry["epochs"]])
+        return self.entry is not None and below_bar(self.run.directory.read_metrics(), dict(self.run.bar))
 
     @property
     def accuracy(self) -> float | None:
@@ -93,7 +90,9 @@ class Tuner:
             raise UserError(
                 f"{self._path} was made with another tuning.space; delete {self._path.parent} to tune again"
             )
-        return [self._trial(number, *proposal) for number, proposal in enumerate(held)]
+        assert self.study.tuning is not None
+        # A tuning that was larger once counts with as many trials as this one allows.
+        return [self._trial(number, *proposal) for number, proposal in enumerate(held[: self.study.tuning.trials])]
 
     def propose(self) -> list[Trial]:
         """Write down the next trials and return them; none when there are enough."""
@@ -116,6 +115,17 @@ class Tuner:
             self._write(
                 [self._trial(t.number, t.settings, t.run.bar, failures.get(t.run.label, t.failure)) for t in trials]
             )
+
+    @property
+    def over(self) -> bool:
+        """Whether all trials ended."""
+        return self.to_come == 0
+
+    @property
+    def to_come(self) -> int:
+        """How many trials have not ended, or not begun."""
+        assert self.study.tuning is not None
+        return self.study.tuning.trials - sum(t.entry is not None or t.failure is not None for t in self.trials())
 
     def winner(self) -> Trial | None:
         """Return the trial with the highest validation accuracy (ties: lower loss, then the earlier)."""
@@ -147,15 +157,17 @@ class Tuner:
         write_json(self._path, {"proposals": proposals})
 
 
-def tune(
-    tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], dict[str, str]], say: Callable[[str], None]
-) -> None:
+def tune(tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], Outcome], say: Callable[[str], None]) -> None:
     """Carry all tuners' trials out, a batch of each model's at a time.
 
     Args:
         tuners: one for each model.
-        run_trials: does the runs that are not done, and returns label → reason of those that failed.
+        run_trials: does the runs that are not done.
         say: told what people should know.
+
+    Raises:
+        UserError: a trial failed for a reason that is none of its settings' (a full disk): it is tried when the tuning
+            goes on.
     """
     while True:
         # First what was proposed and not done when a tuning was stopped.
@@ -165,9 +177,12 @@ def tune(
             return
         numbers = sorted({trial.number for trial in trials})
         say(f"Trials {numbers[0] + 1} to {numbers[-1] + 1} of {' and '.join(tuner.model for tuner in tuners)} …")
-        failures = run_trials(sorted((trial.run for trial in trials), key=lambda run: -run.cost))
+        outcome = run_trials([trial.run for trial in trials])
+        own = {label: reason for label, reason in outcome.failures.items() if label in outcome.by_its_settings}
         for tuner in tuners:
-            tuner.record(failures)
+            tuner.record(own)
+        if other := outcome.failures.keys() - own.keys():
+            raise UserError(f"tuning stopped, for {min(other)} failed: {outcome.failures[min(other)]}")
 
 
 def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Tuner]:
@@ -175,14 +190,17 @@ def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path
     return [Tuner(study, model, source, data, root) for model in (study.tuning.space if study.tuning else {})]
 
 
+def is_tuned(name: str) -> bool:
+    """Return whether a configuration of this name is what tuning found."""
+    return name.startswith(_TUNED)
+
+
 def with_winners(study: Study, data: dict[str, Any], root: Path) -> Study:
-    """Return the study with each model's winner as the configuration `tuned`, once all its trials have ended."""
+    """Return the study with each model's winner as a configuration, once all its trials have ended."""
     for tuner in tuners(study, None, data, root):
-        assert study.tuning is not None
-        trials, winner = tuner.trials(), tuner.winner()
-        over = len(trials) >= study.tuning.trials and all(t.entry is not None or t.failure for t in trials)
-        if over and winner is not None:
-            study = with_variation(study, tuner.model, TUNED, tuner.settings(winner))
+        if tuner.over and (winner := tuner.winner()) is not None:
+            # Under its number: another trial that wins after more trials is another configuration.
+            study = with_variation(study, tuner.model, f"{_TUNED}{winner.number + 1}", tuner.settings(winner))
     return study
 
 
@@ -198,15 +216,17 @@ def _reached(trial: Trial) -> list[float]:
 
 
 def _bar(trials: Sequence[Trial], epochs: int) -> list[tuple[int, float]]:
-    """Return what a new trial has to reach: epoch by epoch the median of those that got so far (optuna's MedianPruner).
+    """Return what a new trial's best so far has to reach: epoch by epoch the median of the trials that got so far.
 
-    It is set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has the same.
+    Half of the epochs are free: a learning rate that falls late must not lose against one that never falls. The bar is
+    set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has the same.
+    Source: the median rule of Golovin et al., Google Vizier (2017), section 3.2.2.
     """
     ended = [_reached(trial) for trial in trials if trial.entry is not None]
     if len(ended) < _RANDOM_TRIALS:
         return []
     bar = []
-    for epoch in range(_FREE_EPOCHS, epochs):
+    for epoch in range(max(1, epochs // 2), epochs):
         reached = [history[epoch] for history in ended if len(history) > epoch]
         if reached:
             bar.append((epoch, float(np.median(reached))))
@@ -230,7 +250,7 @@ def _ask(space: Space, trials: Sequence[Trial], count: int, *, seed: int) -> lis
         reached = _reached(trial) if trial.entry is not None else []
         study.add_trial(
             optuna.trial.create_trial(
-                params={name: _text(trial.settings[name]) for name in axes},
+                params={name: text(trial.settings[name]) for name in axes},
                 distributions=axes,
                 state=states.FAIL if trial.entry is None else states.PRUNED if trial.pruned else states.COMPLETE,
                 value=trial.accuracy,
@@ -245,19 +265,16 @@ def _distribution(axis: Any) -> Any:
     import optuna
 
     if not isinstance(axis, Range):
-        return optuna.distributions.CategoricalDistribution([_text(value) for value in axis])
+        return optuna.distributions.CategoricalDistribution([text(value) for value in axis])
     kind: Any = optuna.distributions.IntDistribution if axis.whole else optuna.distributions.FloatDistribution
     return kind(axis.low, axis.high, log=axis.scale == "log")
 
 
-def _text(value: Any) -> Any:
-    """Return a value as optuna takes it: lists as text."""
-    return "-".join(map(str, value)) if isinstance(value, list) else value
-
-
 def _value(axis: Any, value: Any) -> Any:
     """Return an axis's value from what optuna says."""
-    return value if isinstance(axis, Range) else next(choice for choice in axis if _text(choice) == value)
+    if not isinstance(axis, Range):
+        return next(choice for choice in axis if text(choice) == value)
+    return value if axis.whole else min(max(rounded(value), axis.low), axis.high)
 
 
 def read_tuning(study: Study, data: dict[str, Any], root: Path) -> dict[str, dict[str, Any]]:
@@ -289,13 +306,15 @@ def read_tuning(study: Study, data: dict[str, Any], root: Path) -> dict[str, dic
 
 def _describe(trial: Trial) -> dict[str, Any]:
     entry = trial.entry
+    # Of one that failed, what it had trained until then.
+    history = trial.run.directory.read_metrics()
     state = "failed" if trial.failure else "open" if entry is None else "pruned" if trial.pruned else "complete"
     return {
         "number": trial.number,
-        "settings": {name: _text(value) for name, value in trial.settings.items()},
+        "settings": {name: text(value) for name, value in trial.settings.items()},
         "state": state,
         "failure": trial.failure,
         "validation_accuracy": trial.accuracy,
-        "epochs": 0 if entry is None else entry["epochs"],
-        "seconds": 0.0 if entry is None else entry["seconds"],
+        "epochs": max(0, len(history) - 1),
+        "seconds": sum(line["seconds"] for line in history),
     }

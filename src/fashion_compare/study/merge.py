@@ -1,0 +1,60 @@
+"""Studies made of studies: with what `full` declares, what their directory has from before, what tuning found."""
+
+from pathlib import Path
+from typing import Any
+
+from fashion_compare.errors import UsageError
+from fashion_compare.study.spec import BASELINE, Study, changed, check_spaces, load_study
+
+
+def with_full(study: Study) -> Study:
+    """Return the study with grids, design and tuning: its own, or those of the shipped study `full` for its models."""
+    shipped = load_study("full")
+    assert shipped.sensitivity is not None
+    assert shipped.sensitivity.design is not None
+    assert shipped.tuning is not None
+
+    def known(held: dict[str, Any]) -> dict[str, Any]:
+        return {model: part for model, part in held.items() if model in study.models}
+
+    design = shipped.sensitivity.design.model_copy(update={"space": known(shipped.sensitivity.design.space)})
+    grids = known(shipped.sensitivity.grids)
+    sensitivity = shipped.sensitivity.model_copy(update={"grids": grids, "design": design})
+    tuning = shipped.tuning.model_copy(update={"space": known(shipped.tuning.space)})
+    merged = study.model_copy(
+        update={"sensitivity": study.sensitivity or sensitivity, "tuning": study.tuning or tuning},
+    )
+    # The study's own baseline may not go with what `full` tries.
+    check_spaces(merged, f"{study.name} with what full declares")
+    return merged
+
+
+def with_earlier(study: Study, root: Path) -> Study:
+    """Return the study with the sensitivity and the tuning that its directory has from before, if it declares none."""
+    path = root / "study.yaml"
+    if not path.exists():
+        return study
+    try:
+        earlier = load_study(str(path))
+    except UsageError:
+        # Damaged; it is about to be written anew.
+        return study
+    if earlier.models.keys() != study.models.keys():
+        return study
+    parts = {part: getattr(study, part) or getattr(earlier, part) for part in ("sensitivity", "tuning")}
+    return study.model_copy(update=parts)
+
+
+def with_variation(study: Study, model: str, name: str, settings: dict[str, Any]) -> Study:
+    """Return the study with one more configuration of a model: its baseline with these settings.
+
+    Raises:
+        UsageError: the model has another configuration of that name.
+    """
+    held = study.models[model]
+    configured = changed(held[BASELINE], settings, f"{model}: {name}")
+    if held.get(name, configured) != configured:
+        raise UsageError(f"{model}: {name}: the study has another configuration of that name; expected none")
+    models = {**study.models, model: {**held, name: configured}}
+    varied = {**study.varied, model: {**study.varied[model], name: next(iter(settings))}}
+    return study.model_copy(update={"models": models, "varied": varied})
