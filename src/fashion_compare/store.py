@@ -19,6 +19,19 @@ from numpy.typing import NDArray
 from fashion_compare.errors import UserError
 
 _HEADER = "fashion_compare"
+# RuntimeError and NotImplementedError: an archive that claims to be encrypted, or packed in an unknown way; MemoryError
+# and OverflowError: one that claims to be larger than anything.
+_NO_NPZ = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: Path | None = None) -> None:
@@ -265,8 +278,7 @@ def load_npz(path: Path, names: Iterable[str], *, advice: str = "delete its dire
     try:
         with zipfile.ZipFile(path) as archive:
             return {name: _member(archive, f"{name}.npy") for name in names}
-    # RuntimeError and NotImplementedError: an archive that claims to be encrypted, or packed in an unknown way.
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except _NO_NPZ as error:
         raise UserError(f"{path} is not a whole .npz file ({error}); {advice}") from error
 
 

@@ -1,5 +1,6 @@
 """Predictions that somebody saved, by whatever model: read right, or refused in one line that says what is expected."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.external import read_external
+from fashion_compare.evaluation.external import alike, read_external
 
 LABELS = np.array([0, 2, 1, 2])
 LOGITS = np.array([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0], [1.0, 1.5, 0.0], [0.25, -2.0, 0.0]])
@@ -88,6 +89,10 @@ GOOD_HEADER = "label,logit_0,logit_1\n"
         (text(GOOD_HEADER), "has 0 images"),
         (text(b"\xff\xfe"), "no CSV text in UTF-8"),
         (text("label,logit_\x00\n"), "expected"),
+        (text("label,logit_a,logit_a\n0,1,2\n0,1,2\n"), "has a class or 'label' twice"),
+        (text("label,label,logit_a,logit_b\n0,0,1,2\n"), "has a class or 'label' twice"),
+        (text("label,logit_a,probability_b\n0,1,2\n"), "logits beside probabilities"),
+        (npz(labels=LABELS, logits=LOGITS * 1e300), "expected none beyond"),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(tmp_path: Path, write: Any, line: str) -> None:
@@ -96,3 +101,32 @@ def test_anything_else_is_refused(tmp_path: Path, write: Any, line: str) -> None
         read_external(write(tmp_path))
     assert "\n" not in str(caught.value)
     assert "expected" in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", ["1000000000000000,", "99999999999999999999999,"])
+def test_an_archive_that_claims_to_be_huge_is_refused(tmp_path: Path, shape: str) -> None:
+    """It promises more numbers than any memory holds."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}".ljust(117) + "\n"
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("labels.npy", member)
+        archive.writestr("logits.npy", member)
+    with pytest.raises(UserError, match=r"not a whole \.npz file .* expected"):
+        read_external(tmp_path / "huge.npz")
+
+
+def test_log_loss_does_not_depend_on_the_files_type(tmp_path: Path) -> None:
+    """The same zeros and ones as single and as double are the same predictions, with one floor for both."""
+    hard = np.eye(3)[[0, 1, 2, 0]]
+    for dtype in ("f4", "f8"):
+        np.savez(tmp_path / f"{dtype}.npz", labels=LABELS, probabilities=hard.astype(dtype))
+    single, double = alike([read_external(tmp_path / f"{dtype}.npz") for dtype in ("f4", "f8")])
+    assert np.array_equal(single.logits, double.logits)
+    (alone,) = alike([read_external(tmp_path / "f8.npz")])
+    assert alone.logits.min() == pytest.approx(np.log(np.finfo(np.float64).eps))
+
+
+def test_names_cannot_colour_a_terminal(tmp_path: Path) -> None:
+    """Characters that are not printed are replaced."""
+    (tmp_path / "held.csv").write_text("label,logit_\x1b[31mred,logit_b\n0,1,2\n1,2,1\n")
+    assert read_external(tmp_path / "held.csv").class_names == ("?[31mred", "b")

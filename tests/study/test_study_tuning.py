@@ -12,8 +12,9 @@ from fashion_compare.store import write_json
 from fashion_compare.study.engine import Outcome
 from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
-from fashion_compare.study.spec import BASELINE, parse_study
-from fashion_compare.study.tuning import Tuner, is_tuned, read_tuning, tune, tuners, with_winners
+from fashion_compare.study.space import Range
+from fashion_compare.study.spec import BASELINE, is_tuned, parse_study
+from fashion_compare.study.tuning import Tuner, read_tuning, tune, tuners, with_winners
 from fashion_compare.training import below_bar
 
 TEXT = """
@@ -245,8 +246,11 @@ def test_another_space_is_refused(whole: Path) -> None:
     """Trials of other settings cannot be gone on from."""
     space = {**STUDY.tuning.space, "cnn": {"l2": STUDY.tuning.space["cnn"]["dropout"]}}
     other = STUDY.model_copy(update={"tuning": STUDY.tuning.model_copy(update={"space": space})})
-    with pytest.raises(UserError, match=r"made with another tuning\.space; delete"):
-        tuners(other, None, {}, whole)[1].trials()
+    narrower = {**STUDY.tuning.space, "cnn": {**STUDY.tuning.space["cnn"], "dropout": Range(low=0.0, high=0.25)}}
+    for changed in (other, STUDY.model_copy(update={"tuning": STUDY.tuning.model_copy(update={"space": narrower})})):
+        assert len(tuners(changed, None, {}, whole)[0].trials()) == 24
+        with pytest.raises(UserError, match=r"made with another tuning\.space; delete"):
+            tuners(changed, None, {}, whole)[1].trials()
 
 
 def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
@@ -263,6 +267,14 @@ def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
         ("  batch: 4", "  seed: 2", "tuning.seed: got 2, expected one that the study does not use"),
         ("dropout: {low: 0.0, high: 0.5}", "droput: {low: 0.0, high: 0.5}", "unknown field 'droput'"),
         ("trials: 24", "trials: 0", "tuning.trials: got 0"),
+        ("optimizer: [sgd, adam]", "optimizer: [adam, adam]", "optimizer: got adam, adam, expected each value once"),
+        ("{low: 16, high: 512, scale: log}", "{low: 16.0, high: 512, scale: log}", "batch_size: got"),
+        (
+            "batch_size: {low: 16, high: 512, scale: log}\n      optimizer: [sgd, adam]",
+            "batch_size: [1, 64]\n      normalization: [none, batch]",
+            "has no effect with a batch_size of 1",
+        ),
+        ("{low: 16, high: 512, scale: log}", f"{{low: {'9' * 400}, high: 1}}", "expected low and high within"),
         (TEXT[TEXT.index("    cnn:\n      learning_rate") :], "", "tuning.space: expected one for each of ffnn, cnn"),
     ],
 )

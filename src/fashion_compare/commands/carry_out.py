@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fashion_compare.study.plan import Run
     from fashion_compare.study.progress import Snapshot
     from fashion_compare.study.spec import Study
+    from fashion_compare.study.tuning import Tuner
 
 VARIATIONS, SENSITIVITY, TUNING = "variations", "sensitivity", "tuning"
 ALL = frozenset({VARIATIONS, SENSITIVITY, TUNING})
@@ -93,9 +94,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         runs = [run for run in own if VARIATIONS in parts or run.name == spec.BASELINE]
         if SENSITIVITY in parts:
             runs += designs.sensitivity_runs(study, source, identity, root)
-        # A directory that holds another study is refused before anything in it is written.
-        for one in runs:
-            one.directory.claim(one.identity)
+        _claim(runs, tuning.tuners(study, source, identity, root))
         whole = merge.with_earlier(study, root)
         write_text(root / "study.yaml", spec.to_yaml(whole))
         write_json(root / "dataset.json", described)
@@ -105,7 +104,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         if TUNING in parts and study.tuning is not None:
             tuning.tune(tuning.tuners(study, source, identity, root), do_trials, console.say)
             tuned = plan.plan(tuning.with_winners(study, identity, root), source, identity, root)
-            total.add(do([run for run in tuned if tuning.is_tuned(run.name)]))
+            total.add(do([run for run in tuned if spec.is_tuned(run.name)]))
         whole = tuning.with_winners(whole, identity, root)
         failures = results.known_failures(whole, root) | total.failures
         found = results.collect(whole, described, root, failures)
@@ -114,6 +113,14 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
         raise typer.Exit(1)
+
+
+def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:
+    """Refuse a directory that holds another study before anything in it is written."""
+    for run in runs:
+        run.directory.claim(run.identity)
+    for tuner in tuners:
+        tuner.trials()
 
 
 def finish(found: Mapping[str, Any], root: Path) -> None:

@@ -25,9 +25,11 @@ def compare(
     'logit_NAME' or 'probability_NAME' for each class. The first file of A is paired with the first of B, and so on.
     """
     a, b = _sides(files)
+    if json_file is not None and json_file.is_dir():
+        raise UsageError(f"--json {json_file}: that is a directory; expected a file to write")
     from fashion_compare import console
     from fashion_compare.comparison.predicted import compare_predictions
-    from fashion_compare.evaluation.external import read_external
+    from fashion_compare.evaluation.external import alike, read_external
     from fashion_compare.report.compared import comparison_text
     from fashion_compare.store import write_json
 
@@ -37,7 +39,8 @@ def compare(
         _check_same_images(a[0], first, path, held)
     for paths, side in ((a, held_a), (b, held_b)):
         _check_different_runs(paths, side)
-    found = compare_predictions([held.predictions for held in held_a], [held.predictions for held in held_b])
+    predictions = alike(held_a + held_b)
+    found = compare_predictions(predictions[: len(held_a)], predictions[len(held_a) :])
     names = next((held.class_names for held in held_a + held_b if held.class_names), None)
     classes = names or [str(c) for c in range(first.predictions.logits.shape[1])]
     console.result_console.print(comparison_text(found, classes, len(first.predictions.labels)))

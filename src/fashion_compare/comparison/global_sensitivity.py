@@ -24,6 +24,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 _SAMPLES = 1024
 _BOOTSTRAPS = 100
 _FOLDS = 10
+_CONSTANT = 1e-9
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +105,11 @@ def _features(axes: Sequence[Axis], points: Floats) -> Floats:
 
 def _decompose(problem: dict[str, Any], predicted: Floats, seed: int) -> Floats:
     """Return first-order and total indices, then those of pairs, row by row of the upper triangle."""
+    d = problem["num_vars"]
+    if np.ptp(predicted) < _CONSTANT * max(1.0, float(np.abs(predicted).max())):
+        # It knows of no influence at all.
+        return np.zeros(2 * d + d * (d - 1) // 2)
     # Without its own bootstrap, which would be over the surrogate's samples and not over the design.
     found = sobol_indices.analyze(problem, predicted, calc_second_order=True, num_resamples=2, seed=seed)
-    upper = np.triu_indices(problem["num_vars"], 1)
+    upper = np.triu_indices(d, 1)
     return np.concatenate([found["S1"], found["ST"], found["S2"][upper]])

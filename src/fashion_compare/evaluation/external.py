@@ -2,6 +2,7 @@
 
 import csv
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fashion_compare.store import load_npz
 
 _KINDS = ("logit", "probability")
 _MAXIMUM_BYTES = 4 << 30
+_LARGEST_LOGIT = 1e6
 _EXPECTED = (
     "expected an .npz with 'labels' (n,) and 'logits' or 'probabilities' (n, classes), or a .csv with a column 'label' "
     "and for each class a column 'logit_NAME' or 'probability_NAME'"
@@ -27,6 +29,8 @@ class External:
 
     predictions: Predictions
     class_names: tuple[str, ...]
+    # Of the numbers' type at 1: what a probability of zero counts as, for log loss.
+    resolution: float
 
 
 def read_external(path: Path) -> External:
@@ -49,9 +53,22 @@ def read_external(path: Path) -> External:
         raise UserError(f"cannot read {path}: {error.strerror}; {_EXPECTED}") from error
     _check(path, labels, values, kind)
     labels = labels.astype(np.int64)
+    names = tuple("".join(c if c.isprintable() else "?" for c in name) for name in names)
+    resolution = float(np.finfo(values.dtype).eps)
     if kind == "probability":
-        return External(Predictions.from_probabilities(labels, values), names)
-    return External(Predictions(labels, values), names)
+        return External(Predictions.from_probabilities(labels, values), names, resolution)
+    return External(Predictions(labels, values), names, resolution)
+
+
+def alike(files: Sequence[External]) -> list[Predictions]:
+    """Return the files' predictions, with one floor for their probabilities: log loss must not depend on the type."""
+    floor = max(held.resolution for held in files)
+    return [
+        held.predictions
+        if held.predictions.probabilities is None
+        else Predictions.from_probabilities(held.predictions.labels, held.predictions.probabilities, floor)
+        for held in files
+    ]
 
 
 def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], str]:
@@ -75,7 +92,10 @@ def _from_csv(path: Path) -> tuple[NDArray[Any], NDArray[Any], str, tuple[str, .
             columns = [i for i, name in enumerate(header) if kind and name.startswith(f"{kind}_")]
             if "label" not in header or not columns:
                 raise UserError(f"{path} has the columns {', '.join(header)[:200] or '(none)'}; {_EXPECTED}")
+            kinds = {known for known in _KINDS if any(name.startswith(f"{known}_") for name in header)}
             names = tuple(header[i].removeprefix(f"{kind}_") for i in columns)
+            if len(set(names)) < len(names) or header.count("label") > 1 or len(kinds) > 1:
+                raise UserError(f"{path} has a class or 'label' twice, or logits beside probabilities; {_EXPECTED}")
             # Spreadsheets end in blank lines.
             rows = [row for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error) as error:
@@ -107,6 +127,8 @@ def _check(path: Path, labels: NDArray[Any], values: NDArray[Any], kind: str) ->
         raise UserError(f"{path}: expected finite floating-point numbers for every image and class")
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(f"{path}: labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
+    if kind == "logit" and np.abs(values).max() > _LARGEST_LOGIT:
+        raise UserError(f"{path}: logits up to {np.abs(values).max():.3g}; expected none beyond ±{_LARGEST_LOGIT:g}")
     if kind == "probability":
         sums = values.sum(axis=1, dtype=np.float64)
         if values.min() < 0 or np.abs(sums - 1).max() > 0.001:

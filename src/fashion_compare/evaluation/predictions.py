@@ -28,12 +28,15 @@ class Predictions:
     probabilities: NDArray[np.float64] | None = None
 
     @classmethod
-    def from_probabilities(cls, labels: Labels, probabilities: NDArray[np.floating[Any]]) -> "Predictions":
+    def from_probabilities(
+        cls, labels: Labels, probabilities: NDArray[np.floating[Any]], smallest: float = 0.0
+    ) -> "Predictions":
         """Return predictions without logits.
 
-        For log loss, a probability counts as no less than its type's resolution at 1, as in scikit-learn's `log_loss`.
+        For log loss, a probability counts as no less than its type's resolution at 1, as in scikit-learn's `log_loss`,
+        or than `smallest` where that is more.
         """
-        smallest = np.finfo(probabilities.dtype).eps
+        smallest = max(smallest, float(np.finfo(probabilities.dtype).eps))
         exact = probabilities.astype(np.float64)
         return cls(labels, np.log(np.maximum(exact, smallest)), exact)
 

@@ -12,7 +12,7 @@ from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.study.plan import Run, plan
 from fashion_compare.study.space import text, value_at
-from fashion_compare.study.spec import BASELINE, Study, changed
+from fashion_compare.study.spec import BASELINE, Study, changed, is_tuned
 
 _DIRECTORY = "sensitivity"
 
@@ -31,7 +31,7 @@ def grid_points(study: Study) -> list[GridPoint]:
     """Return the study's grids, without what is the baseline or a variation already."""
     found = []
     for model, grid in (study.sensitivity.grids if study.sensitivity else {}).items():
-        known = list(study.models[model].values())
+        known = [configuration for name, configuration in study.models[model].items() if not is_tuned(name)]
         for parameter, values in grid.items():
             for value in values:
                 configured = changed(study.models[model][BASELINE], {parameter: value}, f"sensitivity of {parameter}")

@@ -31,8 +31,8 @@ from fashion_compare.study.reading import read_runs
 from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
 from fashion_compare.study.sensitivity import read_designs, read_grid
 from fashion_compare.study.space import text
-from fashion_compare.study.spec import BASELINE, Study
-from fashion_compare.study.tuning import is_tuned, read_tuning
+from fashion_compare.study.spec import BASELINE, Study, is_tuned
+from fashion_compare.study.tuning import read_tuning
 
 
 def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:

@@ -48,10 +48,13 @@ def read_designs(study: Study, data: dict[str, Any], root: Path) -> dict[str, di
         done = np.array([entry is not None for entry in entries])
         if done.mean() < _SHARE_DONE:
             continue
+        values = np.array([entry["validation"]["accuracy"] for entry in entries if entry is not None])
+        if not np.ptp(values):
+            # Nothing varies, so there is nothing to share out.
+            continue
         # scikit-learn and SALib take a while to import, and most studies have no design.
         from fashion_compare.comparison.global_sensitivity import Axis, global_sensitivity
 
-        values = np.array([entry["validation"]["accuracy"] for entry in entries if entry is not None])
         axes = [Axis(name, 0 if isinstance(axis, Range) else len(axis)) for name, axis in space.items()]
         found[model] = {
             **global_sensitivity(axes, design_points(study, model)[done], values),

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Value = float | int | str | list[int]
 
 
+_LARGEST = 1e12
+
+
 class Range(BaseModel):
     """A number from low to high, evenly spread on its scale; whole numbers when both ends are."""
 
@@ -20,6 +23,8 @@ class Range(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
+        if max(abs(self.low), abs(self.high)) > _LARGEST:
+            raise ValueError(f"expected low and high within ±{_LARGEST:g}")
         if self.low >= self.high or (self.scale == "log" and self.low <= 0):
             raise ValueError(
                 f"low {self.low:g} and high {self.high:g}: expected low < high, and above 0 with scale log"

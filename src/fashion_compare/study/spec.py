@@ -1,22 +1,29 @@
 """Study files: YAML in, a validated study out, and one clear line for whatever is wrong in one."""
 
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.errors import UsageError, nearest
-from fashion_compare.study.space import Choices, Space, ends
+from fashion_compare.study import space as spaces
+from fashion_compare.study.space import Choices, Space
 from fashion_compare.study.strict_yaml import StrictLoader
 
 BASELINE = "baseline"
+# What tuning found is named after the trial.
+TUNED = "tuned-"
 _TOGETHER = "together_with"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _MAXIMUM_BYTES = 1 << 20
+# Configurations of a space that are looked at before anything is trained.
+_DRAWS = 64
 
 
 class Design(BaseModel):
@@ -74,6 +81,11 @@ class Study(BaseModel):
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
         return self.model_copy(update={"seeds": tuple(range(count))})
+
+
+def is_tuned(name: str) -> bool:
+    """Return whether a configuration of this name is what tuning found."""
+    return name.startswith(TUNED)
 
 
 def shipped_studies() -> list[str]:
@@ -168,9 +180,27 @@ def check_spaces(study: Study, where: str) -> None:
         for model, axes in space.items():
             if model not in study.models:
                 raise UsageError(f"{where}: {part}: unknown model '{model}': {nearest(model, study.models)}")
+            base = study.models[model][BASELINE]
             for field, axis in axes.items():
-                for value in ends(axis):
-                    changed(study.models[model][BASELINE], {field: value}, f"{where}: {part}.{model}.{field}")
+                _check_axis(base, field, axis, f"{where}: {part}.{model}.{field}")
+            if part != "sensitivity.grids":
+                _check_together(base, axes, f"{where}: {part}.{model}")
+
+
+def _check_axis(base: Configuration, field: str, axis: Any, where: str) -> None:
+    """Refuse a setting that does not exist, or not with such values."""
+    values = [str(spaces.text(value)) for value in spaces.ends(axis)]
+    if len(set(values)) < len(values):
+        raise UsageError(f"{where}: got {', '.join(values)}, expected each value once")
+    for value in spaces.ends(axis):
+        changed(base, {field: value}, where)
+
+
+def _check_together(base: Configuration, axes: Mapping[str, Any], where: str) -> None:
+    """Refuse a space in which settings that are valid alone are not together, or what lies between is not."""
+    generator = np.random.default_rng(0)
+    for _ in range(_DRAWS):
+        changed(base, {field: spaces.value_at(axis, generator.random()) for field, axis in axes.items()}, where)
 
 
 def _spaces(study: Study) -> list[tuple[str, dict[str, Any]]]:

@@ -20,11 +20,10 @@ from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
 from fashion_compare.study.reading import read_entry
 from fashion_compare.study.space import Range, Space, rounded, text
-from fashion_compare.study.spec import BASELINE, Study, changed
+from fashion_compare.study.spec import BASELINE, TUNED, Study, changed
 from fashion_compare.training import below_bar
 
 _DIRECTORY = "tuning"
-_TUNED = "tuned-"
 # At least so many trials are drawn at random, and as many have to end before any is held to what others reached.
 _RANDOM_TRIALS = 8
 
@@ -81,12 +80,13 @@ class Tuner:
         """Read what was proposed, and what came of it."""
         if not self._path.exists():
             return []
+        content = read_json(self._path)
         try:
             held = [(dict(p["settings"]), [(int(e), float(a)) for e, a in p["bar"]], p.get("failure"))
-                    for p in read_json(self._path)["proposals"]]  # fmt: skip
+                    for p in content["proposals"]]  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._path} is no list of trials; delete {self._path.parent} to tune again") from error
-        if any(settings.keys() != self._space.keys() for settings, _, _ in held):
+        if content.get("space") != _described(self._space):
             raise UserError(
                 f"{self._path} was made with another tuning.space; delete {self._path.parent} to tune again"
             )
@@ -154,7 +154,7 @@ class Tuner:
 
     def _write(self, trials: Sequence[Trial]) -> None:
         proposals = [{"settings": trial.settings, "bar": trial.run.bar, "failure": trial.failure} for trial in trials]
-        write_json(self._path, {"proposals": proposals})
+        write_json(self._path, {"space": _described(self._space), "proposals": proposals})
 
 
 def tune(tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], Outcome], say: Callable[[str], None]) -> None:
@@ -190,18 +190,18 @@ def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path
     return [Tuner(study, model, source, data, root) for model in (study.tuning.space if study.tuning else {})]
 
 
-def is_tuned(name: str) -> bool:
-    """Return whether a configuration of this name is what tuning found."""
-    return name.startswith(_TUNED)
-
-
 def with_winners(study: Study, data: dict[str, Any], root: Path) -> Study:
     """Return the study with each model's winner as a configuration, once all its trials have ended."""
     for tuner in tuners(study, None, data, root):
         if tuner.over and (winner := tuner.winner()) is not None:
             # Under its number: another trial that wins after more trials is another configuration.
-            study = with_variation(study, tuner.model, f"{_TUNED}{winner.number + 1}", tuner.settings(winner))
+            study = with_variation(study, tuner.model, f"{TUNED}{winner.number + 1}", tuner.settings(winner))
     return study
+
+
+def _described(space: Space) -> dict[str, Any]:
+    """Return a space as JSON has it."""
+    return {name: axis.model_dump() if isinstance(axis, Range) else list(axis) for name, axis in space.items()}
 
 
 def _rank(trial: Trial) -> tuple[float, float, int]:
