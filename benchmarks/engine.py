@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from fashion_compare import training
 from fashion_compare.classifier import build
 from fashion_compare.data import sources
+from fashion_compare.evaluation import metrics
 from fashion_compare.store import read_json, write_json
 from fashion_compare.study import engine, plan, spec, worker
 from fashion_compare.study.local import WORKER_ENVIRONMENT
@@ -65,12 +66,12 @@ def timed_execute(run: plan.Run, threads: int = 1) -> dict[str, Any]:
             setattr(classifier, name, clock.timed(getattr(classifier, name)))
         return classifier
 
-    scores = worker.scores
-    training.build, worker.scores = timed_build, clock.timed(scores)
+    scores = metrics.scores
+    training.build, metrics.scores = timed_build, clock.timed(scores)
     try:
         entry = worker.execute(run)
     finally:
-        training.build, worker.scores = build, scores
+        training.build, metrics.scores = build, scores
     write_json(run.directory.path / "work.json", clock.seconds)
     return entry
 

@@ -9,7 +9,6 @@ from typing import Any
 from fashion_compare.data.dataset import Dataset, load, training_subset
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import DataError
-from fashion_compare.evaluation.metrics import scores
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.store import read_json, write_json
 from fashion_compare.study.environment import environment
@@ -58,6 +57,9 @@ def execute(
 
 def result_entry(run: Run) -> dict[str, Any]:
     """Make a finished run's entry from its files."""
+    # scikit-learn, with what it imports by itself, takes 100 MB: after training there is room for it.
+    from fashion_compare.evaluation.metrics import scores
+
     history = run.directory.read_metrics()
     best = best_epoch(history)
     seconds = [line["seconds"] for line in history[1:]]
