@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from fashion_compare.errors import UserError
 
 _HEADER = "fashion_compare"
-# RuntimeError and NotImplementedError: an archive that claims to be encrypted, or packed in an unknown way; MemoryError
-# and OverflowError: one that claims to be larger than anything.
+# What reading an archive that is none can end in: one that claims to be encrypted or packed in an unknown way raises a
+# RuntimeError, one that claims to be larger than anything a MemoryError or OverflowError.
 _NO_NPZ = (
     OSError,
     ValueError,

@@ -11,8 +11,6 @@ from rich.text import Text
 from fashion_compare.comparison.findings import percent, points
 from fashion_compare.report import words
 
-_SIMPLE = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "title_justify": "left", "caption_justify": "left"}
-
 
 def comparison_text(found: Mapping[str, Any], class_names: Sequence[str], images: int) -> Group:
     """Return tables of scores, classes and confusions, and sentences on evidence and agreement.
@@ -30,15 +28,9 @@ def comparison_text(found: Mapping[str, Any], class_names: Sequence[str], images
 
 def _scores(found: Mapping[str, Any], images: int) -> Table:
     runs = len(found["a"]["runs"])
-    table = Table(
-        title=f"A against B: {images:,} images, {runs} file{'s' if runs > 1 else ''} of each",
-        caption="means over files with 95% intervals; in percent, log loss in nats",
-        **_SIMPLE,  # type: ignore[arg-type]
-    )
-    table.add_column("", overflow="fold")
-    for column in ("A", "B", "A − B"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("A is", overflow="fold")
+    title = f"A against B: {images:,} images, {runs} file{'s' if runs > 1 else ''} of each"
+    caption = "means over files with 95% intervals; in percent, log loss in nats"
+    table = _table(title, "", "A is", caption)
     for row in found["comparisons"]:
         metric = row["metric"]
         low, high = (words.signed(bound, metric) for bound in row["interval"])
@@ -52,16 +44,24 @@ def _scores(found: Mapping[str, Any], images: int) -> Table:
     return table
 
 
+def _table(title: str, first: str, last: str, caption: str | None = None) -> Table:
+    """Return an empty table with both models and their difference between its first and last column."""
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left",
+                  caption_justify="left")  # fmt: skip
+    # On a narrow terminal words wrap; a number is never cut.
+    table.add_column(first, overflow="fold")
+    for column in ("A", "B", "A − B"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column(last, overflow="fold")
+    return table
+
+
 def _evidence(found: Mapping[str, Any]) -> list[Text]:
     return [Text(f"{words.METRIC_NAMES[row['metric']]}: {words.evidence(row)}.") for row in found["comparisons"]]
 
 
 def _classes(found: Mapping[str, Any], class_names: Sequence[str]) -> Table:
-    table = Table(title="\nF1 by class", **_SIMPLE)  # type: ignore[arg-type]
-    table.add_column("class", overflow="fold")
-    for column in ("A", "B", "A − B"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("A is (Holm over classes)", overflow="fold")
+    table = _table("\nF1 by class", "class", "A is (Holm over classes)")
     for row in found["classes"]:
         if row["metric"] != "f1":
             continue
@@ -74,11 +74,9 @@ def _classes(found: Mapping[str, Any], class_names: Sequence[str]) -> Table:
 
 
 def _confusions(found: Mapping[str, Any], class_names: Sequence[str]) -> Table:
-    table = Table(title="\nConfusions that differ most, share of the class", **_SIMPLE)  # type: ignore[arg-type]
-    table.add_column("class taken for another", overflow="fold")
-    for column in ("A", "B", "A − B"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("by A (Holm over pairs)", overflow="fold")
+    table = _table(
+        "\nConfusions that differ most, share of the class", "class taken for another", "by A (Holm over pairs)"
+    )
     for row in found["confusions"]:
         table.add_row(
             f"{class_names[row['class']]} → {class_names[row['answer']]}",

@@ -1,4 +1,4 @@
-"""Spaces of configurations: what each setting may be, for grids, designs and tuning alike."""
+"""Spaces of configurations: what each setting may be, and the grids, designs and tuning that a study makes of them."""
 
 import math
 from typing import Annotated, Any, Literal, Self
@@ -57,6 +57,43 @@ def text(value: Any) -> Any:
 Choices = Annotated[tuple[Value, ...], Field(min_length=2, max_length=100)]
 # Field of a configuration → what it may be.
 Space = Annotated[dict[str, Range | Choices], Field(min_length=1)]
+
+
+class Design(BaseModel):
+    """Runs all over a space, a seed each, for the influence of every parameter while the others vary too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Sobol's points are evenly spread when there are a power of two of them.
+    points: Literal[32, 64, 128, 256, 512]
+    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
+    space: dict[str, Space]
+
+
+class Sensitivity(BaseModel):
+    """What to try around the baseline, one parameter at a time, and all over the space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # The first so many of the study's.
+    seeds: Annotated[int, Field(ge=1)] = 3
+    grids: dict[str, dict[str, Choices]] = {}
+    design: Design | None = None
+
+
+class Tuning(BaseModel):
+    """A search for the best configuration, with the same budget for every model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trials: Annotated[int, Field(ge=1, le=1000)] = 30
+    # Of every trial, so that all may see as many examples; one that falls behind is stopped sooner.
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
+    # Trials proposed at a time, from what is known by then: the same ones on any number of workers.
+    batch: Annotated[int, Field(ge=1, le=1000)] = 5
+    # One that the study does not use, so that the winner's luck with it is not in the comparison.
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1_000_000
+    space: dict[str, Space]
 
 
 def value_at(axis: Range | tuple[Value, ...], share: float) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.errors import UsageError, nearest
 from fashion_compare.study import space as spaces
-from fashion_compare.study.space import Choices, Space
+from fashion_compare.study.space import Sensitivity, Tuning
 from fashion_compare.study.strict_yaml import StrictLoader
 
 BASELINE = "baseline"
@@ -24,43 +24,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _MAXIMUM_BYTES = 1 << 20
 # Configurations of a space that are looked at before anything is trained.
 _DRAWS = 64
-
-
-class Design(BaseModel):
-    """Runs all over a space, a seed each, for the influence of every parameter while the others vary too."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    # Sobol's points are evenly spread when there are a power of two of them.
-    points: Literal[32, 64, 128, 256, 512]
-    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
-    space: dict[str, Space]
-
-
-class Sensitivity(BaseModel):
-    """What to try around the baseline, one parameter at a time, and all over the space."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    # The first so many of the study's.
-    seeds: Annotated[int, Field(ge=1)] = 3
-    grids: dict[str, dict[str, Choices]] = {}
-    design: Design | None = None
-
-
-class Tuning(BaseModel):
-    """A search for the best configuration, with the same budget for every model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trials: Annotated[int, Field(ge=1, le=1000)] = 30
-    # Of every trial, so that all may see as many examples; one that falls behind is stopped sooner.
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
-    # Trials proposed at a time, from what is known by then: the same ones on any number of workers.
-    batch: Annotated[int, Field(ge=1, le=1000)] = 5
-    # One that the study does not use, so that the winner's luck with it is not in the comparison.
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1_000_000
-    space: dict[str, Space]
 
 
 class Study(BaseModel):
