@@ -38,7 +38,7 @@ def _scores(found: Mapping[str, Any], images: int) -> Table:
         table.add_row(
             words.METRIC_NAMES[metric],
             *means,
-            f"{words.signed(row['mean'], metric)} [{low}, {high}]",
+            f"{words.signed(row['mean'], metric)}\n[{low}, {high}]",
             words.verdict(row),
         )
     return table
@@ -68,7 +68,7 @@ def _classes(found: Mapping[str, Any], class_names: Sequence[str]) -> Table:
         c = row["class"]
         means = [_mean([run["per_class"][c]["f1"] for run in found[side]["runs"]]) for side in ("a", "b")]
         low, high = row["interval"]
-        difference = f"{points(row['mean'])} [{points(low)}, {points(high)}]"
+        difference = f"{points(row['mean'])}\n[{points(low)}, {points(high)}]"
         table.add_row(class_names[c], *(f"{100 * mean:.2f}" for mean in means), difference, row["verdict"])
     return table
 
