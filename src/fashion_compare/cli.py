@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fashion_compare import __version__
-from fashion_compare.commands import compare, data, models, studies
+from fashion_compare.commands import compare, data, explain, models, studies
 from fashion_compare.commands.options import complain
 from fashion_compare.errors import UserError
 
@@ -23,6 +23,7 @@ for command in (
     studies.sensitivity,
     studies.tune,
     studies.report,
+    explain.explain,
     studies.status,
     models.train,
     models.bench,

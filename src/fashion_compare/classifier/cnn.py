@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.classifier.interface import (
     Arrays,
-    Images,
     Labels,
     LayerComplexity,
     Logits,
     NonFiniteLossError,
+    Pixels,
     averaging_share,
 )
 from fashion_compare.cnn.lenet import LeNet5
@@ -49,7 +49,7 @@ class CnnClassifier:
         self._aside = [tensor.clone() for tensor in self._averaged]
         self._steps = 0
 
-    def prepare(self, images: Images) -> Tensor:
+    def prepare(self, images: Pixels) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
         prepared = torch.from_numpy(images.astype(np.float32)).unsqueeze_(1)
         return prepared.sub_(float(self._mean)).div_(float(self._deviation))
@@ -134,6 +134,14 @@ class CnnClassifier:
             parts = [self.module(_for_convolutions(part)) for part in _split(prepared, _EVALUATION_BATCH)]
         logits: Logits = torch.cat(parts).numpy()
         return logits
+
+    def input_gradients(self, prepared: Tensor, targets: Labels) -> NDArray[np.float32]:
+        """Return the derivative of each image's target score, (n, 28, 28), per grey level."""
+        self.module.eval()
+        images = prepared.detach().requires_grad_()
+        scores = self.module(images).gather(1, torch.from_numpy(targets)[:, None]).sum()
+        (gradients,) = torch.autograd.grad(scores, images)
+        return np.asarray(gradients[:, 0].numpy() / self._deviation, np.float32)
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from fashion_compare.classifier.configuration import FfnnConfiguration
 from fashion_compare.classifier.interface import (
     Arrays,
-    Images,
     Labels,
     LayerComplexity,
     Logits,
     NonFiniteLossError,
+    Pixels,
     averaging_share,
 )
 from fashion_compare.scratch import Network
@@ -51,7 +51,7 @@ class FfnnClassifier:
         self._aside = [vector.copy() for vector in self._averaged]
         self._steps = 0
 
-    def prepare(self, images: Images) -> NDArray[np.float32]:
+    def prepare(self, images: Pixels) -> NDArray[np.float32]:
         """Return (n, 784) float32 with the training set's mean 0 and deviation 1."""
         prepared = images.reshape(len(images), PIXELS).astype(np.float32)
         prepared -= self._mean
@@ -121,6 +121,11 @@ class FfnnClassifier:
                 part = slice(start, start + _EVALUATION_BATCH)
                 result[part] = self.network.logits(prepared[part])
         return result
+
+    def input_gradients(self, prepared: NDArray[np.float32], targets: Labels) -> NDArray[np.float32]:
+        """Return the derivative of each image's target score, (n, 28, 28), per grey level."""
+        gradients = self.network.input_gradient(prepared, np.eye(CLASSES, dtype=np.float32)[targets])
+        return (gradients / self._deviation).astype(np.float32).reshape(-1, 28, 28)
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
 Labels = NDArray[np.int64]
 Logits = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
@@ -52,8 +53,8 @@ class Classifier(Protocol):
     With averaging (`ema_decay`), logits, penalty and weights are those of the averaged weights.
     """
 
-    def prepare(self, images: Images) -> Any:
-        """Return the images normalised, in the model's own layout."""
+    def prepare(self, images: Pixels) -> Any:
+        """Return the images, grey levels 0 … 255, normalised and in the model's own layout."""
         ...
 
     def train_epoch(
@@ -74,6 +75,13 @@ class Classifier(Protocol):
 
     def logits(self, prepared: Any) -> Logits:
         """Return the scores before softmax in evaluation mode, (n, 10) float32."""
+        ...
+
+    def input_gradients(self, prepared: Any, targets: Labels) -> NDArray[np.float32]:
+        """Return how each image's score before softmax for its target changes with its pixels, per grey level.
+
+        In evaluation mode, (n, 28, 28).
+        """
         ...
 
     def penalty(self) -> float:

@@ -15,14 +15,15 @@ from fashion_compare.errors import UsageError, nearest
 if TYPE_CHECKING:
     from fashion_compare.console import Show
     from fashion_compare.data.dataset import Dataset
+    from fashion_compare.data.sources import Source
     from fashion_compare.study.engine import OpenPool
     from fashion_compare.study.plan import Run
     from fashion_compare.study.progress import Snapshot
     from fashion_compare.study.spec import Study
     from fashion_compare.study.tuning import Tuner
 
-VARIATIONS, SENSITIVITY, TUNING = "variations", "sensitivity", "tuning"
-ALL = frozenset({VARIATIONS, SENSITIVITY, TUNING})
+VARIATIONS, SENSITIVITY, TUNING, EXPERIMENTS = "variations", "sensitivity", "tuning", "experiments"
+ALL = frozenset({VARIATIONS, SENSITIVITY, TUNING, EXPERIMENTS})
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import designs, merge, plan, results, spec, tuning
+    from fashion_compare.study import merge, plan, results, spec, tuning
     from fashion_compare.study.engine import Outcome, run_all
+    from fashion_compare.study.explain import make_explanations
     from fashion_compare.study.local import available_cores
 
     source, dataset = load_data(data, stand_in_allowed=True)
@@ -90,10 +92,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
             total.add(replace(outcome, failures={}))
             return outcome
 
-        own = plan.plan(study, source, identity, root)
-        runs = [run for run in own if VARIATIONS in parts or run.name == spec.BASELINE]
-        if SENSITIVITY in parts:
-            runs += designs.sensitivity_runs(study, source, identity, root)
+        runs = _planned(study, parts, source, identity, root)
         _claim(runs, tuning.tuners(study, source, identity, root))
         whole = merge.with_earlier(study, root)
         write_text(root / "study.yaml", spec.to_yaml(whole))
@@ -108,11 +107,26 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         whole = tuning.with_winners(whole, identity, root)
         failures = results.known_failures(whole, root) | total.failures
         found = results.collect(whole, described, root, failures)
-        found = _explain(whole, found, dataset, root)
-        finish(found, root)
+        make_explanations(whole, found["best"], dataset, root, console.say)
+        finish(results.with_explanations(found, whole, root), root)
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
         raise typer.Exit(1)
+
+
+def _planned(
+    study: "Study", parts: frozenset[str], source: "Source", identity: dict[str, Any], root: Path
+) -> "list[Run]":
+    """Return the runs of some parts of a study that are known from the start; the baselines are always among them."""
+    from fashion_compare.study import designs, experiments, plan, spec
+
+    runs = plan.plan(study, source, identity, root)
+    runs = [run for run in runs if VARIATIONS in parts or run.name == spec.BASELINE]
+    if SENSITIVITY in parts:
+        runs += designs.sensitivity_runs(study, source, identity, root)
+    if EXPERIMENTS in parts:
+        runs += experiments.experiment_runs(study, source, identity, root)
+    return runs
 
 
 def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:
@@ -174,13 +188,3 @@ def _mirrored(show: "Show", root: Path) -> "Show":
         mirror.update(snapshot)
 
     return watch
-
-
-def _explain(study: "Study", found: Mapping[str, Any], dataset: "Dataset", root: Path) -> dict[str, Any]:
-    """Make the explanations and return the results with what they say about them."""
-    from fashion_compare import console
-    from fashion_compare.study.explain import explain
-
-    if "cnn" in study.models:
-        console.say("Explaining the cnn with Grad-CAM …")
-    return {**found, "gradcam": explain(study, found, dataset, root)}

@@ -15,6 +15,9 @@ def run(
     data: options.Data = "auto",
     out: options.Out = Path("runs"),
     seeds: options.Seeds = None,
+    experiments: Annotated[
+        bool, typer.Option("--experiments", help="Add the experiments of 'full' to a study that declares none.")
+    ] = False,
     workers: options.Workers = None,
     engine: options.Engine = "local",
     scheduler: options.Scheduler = None,
@@ -25,10 +28,11 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
-    from fashion_compare.study import spec
+    from fashion_compare.study import merge, spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
     resolved = spec.load_study(study)
+    resolved = merge.with_experiments(resolved) if experiments else resolved
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
         spec.check_spaces(resolved, f"--seeds {seeds}")

@@ -3,51 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-Finding = dict[str, Any]
+from fashion_compare.comparison.mechanism_findings import mechanism_findings
+from fashion_compare.comparison.wording import Finding, along, finding, parameter_name, percent, points, setting
 
-_PARAMETERS = {
-    "learning_rate": "learning rate",
-    "batch_size": "batch size",
-    "l1": "L1 penalty",
-    "l2": "L2 penalty",
-    "hidden_sizes": "hidden layers",
-}
 # Confusions below this share of two classes' images are not worth a sentence.
 _CONFUSION = 0.05
 # A change of the gap between training and validation accuracy that is worth a sentence: half a point.
 _GAP_CHANGE = 0.005
-
-
-def points(value: float, digits: int = 2) -> str:
-    """Return a difference of shares in percentage points, with its sign."""
-    return f"{100 * value:+.{digits}f}".replace("-", "−")
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """Return a share in percent."""
-    return f"{100 * value:.{digits}f}%"
-
-
-def parameter_name(name: str) -> str:
-    """Return a setting's name as people say it."""
-    return _PARAMETERS.get(name, name.replace("_", " "))
-
-
-def setting(value: Any) -> str:
-    """Return a setting's value as people write it."""
-    if value is None:
-        return "none"
-    if isinstance(value, list):
-        return "-".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def along(together: Mapping[str, Any]) -> str:
-    """Return what else moves with a parameter, as the end of a sentence; mostly nothing, never more than three."""
-    moved = [f"{parameter_name(name)} {setting(value)}" for name, value in together.items()]
-    if len(moved) > 3:
-        moved[2:] = [f"{len(moved) - 2} more settings"]
-    return f" with {', '.join(moved)}" if moved else ""
 
 
 def findings(results: Mapping[str, Any]) -> list[Finding]:
@@ -71,9 +33,9 @@ def findings(results: Mapping[str, Any]) -> list[Finding]:
                 found += regularisation(model, name, held, base)
         found += hardest_pair(model, base, class_names)
     for failure in results["failures"]:
-        found.append(_finding("failure", failure["model"], f"{failure['run']} failed: {failure['reason']}", {}))
+        found.append(finding("failure", failure["model"], f"{failure['run']} failed: {failure['reason']}", {}))
     found += winner(results["head_to_head"])
-    return found
+    return found + mechanism_findings(results)
 
 
 def overfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
@@ -81,7 +43,7 @@ def overfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
     if not fit["overfitting"]:
         return []
     return [
-        _finding(
+        finding(
             "overfitting",
             model,
             f"The baseline overfits: after epoch {fit['epochs']} it is right on {percent(fit['training_accuracy'])} of "
@@ -98,7 +60,7 @@ def underfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
     if not fit["underfitting"]:
         return []
     return [
-        _finding(
+        finding(
             "underfitting",
             model,
             f"The baseline is not trained out: its validation loss is lowest at its last epoch ({fit['epochs']}) and "
@@ -120,7 +82,7 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
         parts.append(f"{setting(point['value'])}{along(point['together'])}: {change}")
     base = next(point for point in entry["points"] if point["change"] is None)
     return [
-        _finding(
+        finding(
             "influence",
             model,
             f"{parameter_name(entry['parameter']).capitalize()} (baseline {setting(base['value'])}), change of "
@@ -139,7 +101,7 @@ def regularisation(model: str, name: str, held: Mapping[str, Any], base: Mapping
         return []
     moved = "narrows" if after < before else "widens"
     return [
-        _finding(
+        finding(
             "regularisation",
             model,
             f"“{name}” {moved} the gap between training and validation accuracy at the last epoch from "
@@ -162,7 +124,7 @@ def hardest_pair(model: str, base: Mapping[str, Any], class_names: list[str]) ->
     if share(i, j) < _CONFUSION:
         return []
     return [
-        _finding(
+        finding(
             "hardest_pair",
             model,
             f"The hardest pair on the test set is {class_names[i]} and {class_names[j]}: {percent(share(i, j))} of "
@@ -187,9 +149,5 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
             text = f"{names}: not decided with {len(row['seeds'])} seeds; {difference}."
         else:
             text = f"{names}: {difference}; no verdict below three seeds."
-        found.append(_finding(f"winner_{pairing}", None, text, {"mean": row["mean"], "interval": row["interval"]}))
+        found.append(finding(f"winner_{pairing}", None, text, {"mean": row["mean"], "interval": row["interval"]}))
     return found
-
-
-def _finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> Finding:
-    return {"id": rule, "model": model, "text": text, "values": values}

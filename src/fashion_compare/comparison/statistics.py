@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,17 @@ class Interval:
     deviation: float | None
     covers: Literal["seeds and images", "images only"]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as results.json has it."""
+        return {
+            "mean": self.mean,
+            "interval": [self.low, self.high],
+            "deviation_over_seeds": self.deviation,
+            "covers": self.covers,
+        }
 
-def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
+
+def mean_interval(columns: Sequence[NDArray[Any]] | NDArray[Any]) -> Interval:
     """Return the mean over seeds and images with its 95% interval.
 
     Seeds and images are crossed random effects: the mean of n columns of N images has the variance s²/n + v, with s
@@ -44,7 +53,7 @@ def mean_interval(columns: Sequence[NDArray[np.float64]]) -> Interval:
     Args:
         columns: for each seed a column (N,) of contributions, whose mean is the seed's score or difference.
     """
-    table = np.stack(columns)
+    table = np.stack(list(columns)).astype(np.float64)
     n, images = table.shape
     by_seed, by_image, mean = table.mean(axis=1), table.mean(axis=0), float(table.mean())
     if n == 1:

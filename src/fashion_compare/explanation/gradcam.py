@@ -1,16 +1,21 @@
 """Grad-CAM: which places of the last convolution's maps raise a class's score, drawn where they belong.
 
-Selvaraju et al. 2017: the gradient of the score before softmax, averaged over each map, weighs that map; the
-positive part of the weighted sum is the heat. Captum computes gradients and sum. Placing the coarse heat on the
-image is ours: each value belongs at the centre of its unit's receptive field, and stretching the 10×10 map of
-LeNet-5 over all 28×28 pixels would put it up to 3.6 pixels off.
+Three ways from the maps A and the gradients ∂score/∂A of the score before softmax to one heat, never below zero:
+
+- Grad-CAM (Selvaraju et al. 2017): each map is weighed by its mean gradient. relu(Σ_k mean(∂_k) A_k).
+- HiResCAM (Draelos and Carin 2020): each place is weighed by its own gradient. relu(Σ_k ∂_k A_k).
+- Grad-CAM++ (Chattopadhay et al. 2018): each map is weighed by its positive gradients, each place counting by
+  α = ∂² / (2∂² + ∂³ Σ A), eq. 19 with the derivatives of exp(score). relu(Σ_k Σ(α_k relu(∂_k)) A_k).
+
+Captum computes the first two. Placing the coarse heat on the image is ours: each value belongs at the centre of its
+unit's receptive field, and stretching the 10×10 map of LeNet-5 over all 28×28 pixels would put it up to 3.6 pixels off.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam
+from captum.attr import LayerGradCam, LayerGradientXActivation
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -18,9 +23,14 @@ from fashion_compare.classifier.interface import Labels
 from fashion_compare.explanation.receptive_field import ReceptiveField, receptive_field
 
 Heat = NDArray[np.float32]
+Method = Literal["Grad-CAM", "HiResCAM", "Grad-CAM++"]
+
+LAYER = "relu2"
 
 
-def grad_cam(module: nn.Module, prepared: Tensor, targets: Labels, layer: str = "relu2") -> tuple[Heat, Heat]:
+def grad_cam(
+    module: nn.Module, prepared: Tensor, targets: Labels, layer: str = LAYER, method: Method = "Grad-CAM"
+) -> tuple[Heat, Heat]:
     """Return the heat of each image for its target class, coarse and placed on the image.
 
     Args:
@@ -28,18 +38,47 @@ def grad_cam(module: nn.Module, prepared: Tensor, targets: Labels, layer: str = 
         prepared: (n, 1, height, width), normalised as for prediction.
         targets: (n,) the class whose score is explained.
         layer: the child whose maps are weighed.
+        method: how they are weighed.
 
     Returns:
-        coarse: (n, h, w), the layer's resolution, never negative, in units of the score. A map of zeros says that
-            nothing in the layer raised the score.
+        coarse: (n, h, w), the layer's resolution, never negative; in units of the score, but for Grad-CAM++, whose
+            weights have no unit of their own. A map of zeros says that nothing in the layer raised the score.
         placed: (n, height, width), the same values interpolated between receptive-field centres.
     """
     module.eval()
-    attribution: Any = LayerGradCam(module, dict(module.named_children())[layer])
+    place_in_module, target = dict(module.named_children())[layer], torch.from_numpy(targets)
     # The module ends in logits, so this explains the score before softmax.
-    heat = attribution.attribute(prepared, target=torch.from_numpy(targets), relu_attributions=True)
-    coarse: Heat = heat[:, 0].detach().numpy().astype(np.float32)
+    match method:
+        case "Grad-CAM":
+            attribution: Any = LayerGradCam(module, place_in_module)
+            heat = attribution.attribute(prepared, target=target)[:, 0]
+        case "HiResCAM":
+            attribution = LayerGradientXActivation(module, place_in_module)
+            heat = attribution.attribute(prepared, target=target).sum(dim=1)
+        case "Grad-CAM++":
+            heat = _grad_cam_plus_plus(*_maps_and_gradients(module, prepared, target, layer))
+    coarse: Heat = torch.relu(heat).detach().numpy().astype(np.float32)
     return coarse, place(coarse, receptive_field(module, layer), prepared.shape[-2:])
+
+
+def _maps_and_gradients(module: nn.Module, prepared: Tensor, target: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """Return a layer's maps and the score's gradient with respect to them, each (n, maps, h, w)."""
+    values = maps = prepared
+    for name, child in module.named_children():
+        values = child(values)
+        if name == layer:
+            maps = values = values.detach().requires_grad_()
+    (gradients,) = torch.autograd.grad(values.gather(1, target[:, None]).sum(), maps)
+    return maps.detach(), gradients
+
+
+def _grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
+    """Return the maps' sum, (n, h, w), each weighed by Σ α·relu(gradient) over its places."""
+    square = gradients.square()
+    denominator = 2 * square + square * gradients * maps.sum(dim=(2, 3), keepdim=True)
+    share = torch.where(denominator != 0, square / denominator.where(denominator != 0, torch.ones(())), 0.0)
+    weights = (share * torch.relu(gradients)).sum(dim=(2, 3), keepdim=True)
+    return (weights * maps).sum(dim=1)
 
 
 def place(coarse: Heat, field: ReceptiveField, shape: tuple[int, ...]) -> Heat:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fashion_compare.comparison.findings import percent, points
+from fashion_compare.comparison.wording import percent, points
 from fashion_compare.report import words
 
 

@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.classifier.scores import softmax
-from fashion_compare.comparison.findings import along, parameter_name, percent, points, setting
 from fashion_compare.comparison.fitting import GAP, RISE
+from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import one_vs_rest_curves
-from fashion_compare.explanation.gallery import Gallery, load_gallery
+from fashion_compare.explanation.gallery import Gallery
+from fashion_compare.explanation.methods import INTEGRATED, METHODS
 from fashion_compare.report import (
     class_figures,
     curve_figures,
+    explanation_figures,
+    mechanism_figures,
     score_figures,
     sensitivity_figures,
     tuning_figures,
@@ -33,9 +36,10 @@ from fashion_compare.report import (
 )
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.store import RunDirectory, write_text
-from fashion_compare.study.explain import gallery_path
+from fashion_compare.study.explain import read_averages, read_gallery
 from fashion_compare.study.plan import run_path
 
+_SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
 _METRICS = tuple(words.METRIC_NAMES)
 
 
@@ -53,7 +57,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
     for drawing in drawings.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
-    gallery = load_gallery(gallery_path(root))
+    gallery = read_gallery(root)
     page = root / "report.html"
     write_text(page, _render(results, drawings, gallery))
     return page
@@ -90,7 +94,34 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
         )
     by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
     drawings.append(class_figures.per_class(by_class, class_names))
+    drawings += _draw_mechanisms(results, root)
     return {drawing.name: drawing for drawing in drawings}
+
+
+def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
+    """Draw what experiments and explanations allow."""
+    drawings = []
+    if results["mechanisms"]:
+        drawings += [
+            draw(results["mechanisms"])
+            for draw in (mechanism_figures.probes, mechanism_figures.shift_maps, mechanism_figures.layers)
+        ]
+    if results["experiments"] and results["experiments"]["permutation"]["changes"]:
+        drawings.append(mechanism_figures.permutation(results))
+    if results["experiments"] and any(results["experiments"]["training_sizes"].values()):
+        drawings.append(mechanism_figures.training_sizes(results))
+    if results["calibration"]:
+        drawings.append(explanation_figures.reliability(results["calibration"]))
+    if results["faithfulness"]:
+        drawings += [explanation_figures.faithfulness(*held) for held in results["faithfulness"].items()]
+        drawings.append(explanation_figures.randomisation(results["faithfulness"]))
+    arrays = read_averages(root) if results["gallery"] else {}
+    if arrays:
+        drawings.append(explanation_figures.averages(arrays, results["dataset"]["class_names"]))
+        drawings += [
+            explanation_figures.first_layer(model, arrays[f"first/{model}"]) for model in results["gallery"]["networks"]
+        ]
+    return drawings
 
 
 def _histories(results: Mapping[str, Any], root: Path) -> dict[str, dict[str, list[list[dict[str, Any]]]]]:
@@ -157,6 +188,8 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         results,
         figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         gallery=_gallery_items(gallery, results),
+        methods=METHODS,
+        shown_first=_SHOWN_FIRST,
         findings=_by_model(results),
         gap=GAP,
         rise=RISE,
@@ -201,27 +234,39 @@ def _environments(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return for each class what the page shows of its images; an image's maps are opaque at the higher one's peak."""
-    if gallery is None or results["gradcam"] is None:
+def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the page shows of each class: its images, and each model's maps of them.
+
+    The maps of one image by one method share a scale, so that those for the answer and for the right class compare.
+    """
+    if gallery is None or results["gallery"] is None:
         return []
     class_names = results["dataset"]["class_names"]
     items: dict[str, list[dict[str, Any]]] = {}
-    for i, described in enumerate(results["gradcam"]["images"]):
-        right = described["label"] == described["predicted"]
-        peak = max(float(gallery.heat[i].max()), 0.0 if right else float(gallery.heat_of_label[i].max()), 1e-12)
-        items.setdefault(class_names[described["label"]], []).append(
-            described
+    for i, described in enumerate(results["gallery"]["images"]):
+        answers = {
+            model: answer
             | {
-                "label": class_names[described["label"]],
-                "predicted": class_names[described["predicted"]],
-                "right": right,
-                "image": _image_uri(gallery.images[i]),
-                "heat": _heat_uri(gallery.heat[i] / peak),
-                "heat_of_label": None if right else _heat_uri(gallery.heat_of_label[i] / peak),
+                "predicted": class_names[answer["predicted"]],
+                "right": answer["predicted"] == described["label"],
+                "maps": [_map_item(gallery, model, held, i) for held in answer["maps"]],
             }
+            for model, answer in described["answers"].items()
+        }
+        items.setdefault(class_names[described["label"]], []).append(
+            described | {"answers": answers, "image": _image_uri(gallery.images[i])}
         )
-    return list(items.values())
+    return [{"label": label, "images": images} for label, images in items.items()]
+
+
+def _map_item(gallery: Gallery, model: str, described: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """Return a method's map of image i for the model's answer, and where that is wrong for the right class."""
+    method = described["method"]
+    maps = [gallery.maps[model][method][i]]
+    if gallery.predicted[model][i] != gallery.label[i]:
+        maps.append(gallery.maps_of_label[model][method][i])
+    peak = max(float(np.abs(held).max()) for held in maps) or 1.0
+    return {**described, "heat": [_heat_uri(held / peak) for held in maps]}
 
 
 def _image_uri(pixels: NDArray[np.uint8]) -> str:
@@ -231,10 +276,9 @@ def _image_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def _heat_uri(heat: NDArray[np.floating[Any]]) -> str:
-    """Return heat in 0 … 1 as a see-through orange layer."""
-    layer = np.empty((*heat.shape, 4), np.uint8)
-    layer[...] = (214, 56, 20, 0)
-    layer[..., 3] = np.round(255 * 0.9 * np.clip(heat, 0, 1))
+    """Return heat in -1 … 1 as a see-through layer: orange speaks for the class, blue against it."""
+    layer = np.where(heat[..., None] >= 0, (214, 56, 20, 0), (31, 111, 180, 0)).astype(np.uint8)
+    layer[..., 3] = np.round(255 * 0.9 * np.clip(np.abs(heat), 0, 1))
     return _png_uri(layer)
 
 

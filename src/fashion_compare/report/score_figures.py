@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from fashion_compare.comparison.findings import along, setting
+from fashion_compare.comparison.wording import along, setting
 from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
 
 

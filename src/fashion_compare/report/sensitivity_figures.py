@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fashion_compare.comparison.findings import parameter_name, setting
+from fashion_compare.comparison.wording import parameter_name, setting
 from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure
 
 _COLUMNS = 3

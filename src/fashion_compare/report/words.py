@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fashion_compare.comparison.findings import along, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
 
 METRIC_NAMES = {
     "accuracy": "accuracy",

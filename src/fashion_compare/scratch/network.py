@@ -22,7 +22,7 @@ class Network:
         gradient: (p,) the last `loss_and_gradient`'s derivative, in the same order.
         weights: views of `parameters`, one (fan_in, fan_out) matrix a layer.
         biases: views of `parameters`, one (fan_out,) vector a layer.
-        norms: the batch normalisations, one a hidden layer, with their scales, shifts and running averages.
+        layers: in the order of the forward pass; `norms` are the batch normalisations among them, one a hidden layer.
         weight_count: the weights are `parameters[:weight_count]`.
         generator: draws the initial weights, then the dropout masks.
     """
@@ -61,22 +61,23 @@ class Network:
             W[...] = initial_weights(W.shape[0], W.shape[1], initialization, self.generator)
         self.norms: list[BatchNorm] = []
 
-        self._layers: list[Layer] = []
+        self._weight_part = self.parameters[: self.weight_count]
+        self.layers: list[Layer] = []
         for i in range(depth):
-            self._layers.append(Dense(views[i], views[depth + i], gradients[i], gradients[depth + i], first=i == 0))
+            self.layers.append(Dense(views[i], views[depth + i], gradients[i], gradients[depth + i], first=i == 0))
             if i < hidden:
                 if batch_norm:
                     (scale, shift), (scale_gradient, shift_gradient) = (vectors[i::hidden] for vectors in norms)
                     scale[...] = 1
                     self.norms.append(BatchNorm(scale, shift, scale_gradient, shift_gradient))
-                    self._layers.append(self.norms[-1])
-                self._layers.append(ACTIVATIONS[activation]())
+                    self.layers.append(self.norms[-1])
+                self.layers.append(ACTIVATIONS[activation]())
                 if dropout:
-                    self._layers.append(Dropout(dropout, self.generator))
+                    self.layers.append(Dropout(dropout, self.generator))
 
     def logits(self, images: Array, *, training: bool = False) -> Array:
         """Return the scores before softmax, (n, inputs) → (n, classes), in a buffer that the next call reuses."""
-        for layer in self._layers:
+        for layer in self.layers:
             images = layer.forward(images, training=training)
         return images
 
@@ -92,18 +93,21 @@ class Network:
         """
         delta = self.logits(images, training=True)
         loss = softmax_cross_entropy(delta, labels, gradient=delta, smoothing=self.label_smoothing)
-        for layer in reversed(self._layers):
+        for layer in reversed(self.layers):
             delta = layer.backward(delta)
         add_penalty_gradient(self._weight_part, self.l1, self.l2, self.gradient[: self.weight_count])
         return loss + self.penalty()
 
+    def input_gradient(self, images: Array, delta: Array) -> Array:
+        """Return Σ over classes of delta·∂logits/∂images in evaluation mode, (n, classes) → (n, inputs)."""
+        self.logits(images)
+        for layer in reversed(self.layers):
+            delta = layer.backward(delta)
+        return delta @ self.weights[0].T
+
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw² of the current weights."""
         return penalty(self._weight_part, self.l1, self.l2)
-
-    @property
-    def _weight_part(self) -> Array:
-        return self.parameters[: self.weight_count]
 
 
 def initial_weights(fan_in: int, fan_out: int, kind: str, generator: np.random.Generator) -> Array:

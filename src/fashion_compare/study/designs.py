@@ -10,6 +10,7 @@ from scipy.stats import qmc
 
 from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
+from fashion_compare.study.experiments import experiment_runs
 from fashion_compare.study.plan import Run, plan
 from fashion_compare.study.space import text, value_at
 from fashion_compare.study.spec import BASELINE, Study, changed, is_tuned
@@ -94,4 +95,5 @@ def sensitivity_runs(study: Study, source: Source | None, data: dict[str, Any], 
 
 def all_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
     """Return every run that the study has."""
-    return plan(study, source, data, root) + sensitivity_runs(study, source, data, root)
+    special = sensitivity_runs(study, source, data, root) + experiment_runs(study, source, data, root)
+    return plan(study, source, data, root) + special

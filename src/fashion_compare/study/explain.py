@@ -1,77 +1,158 @@
-"""The study's explanations: made once from saved weights, kept as files for the report."""
+"""The study's explanations: made once from saved weights, kept as files for the results and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fashion_compare.classifier import build
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.evaluation.predictions import load_predictions
-from fashion_compare.explanation.gallery import load_gallery, save_gallery
-from fashion_compare.store import RunDirectory, load_arrays, read_json, write_json
-from fashion_compare.study.plan import run_path
-from fashion_compare.study.spec import Study
+from fashion_compare.explanation.averages import class_means, first_layer
+from fashion_compare.explanation.gallery import REASONS, Gallery, make_gallery
+from fashion_compare.explanation.methods import INTEGRATED, METHODS, explain
+from fashion_compare.study.faithful import SEEDS, describe_faithfulness, make_faithfulness
+from fashion_compare.study.kept import keep, kept
+from fashion_compare.study.mechanisms import compare_mechanisms, describe_mechanisms, looked_at, make_mechanisms
+from fashion_compare.study.spec import BASELINE, Study
+from fashion_compare.study.trained import Trained, finished
+
+_AVERAGED_IMAGES = 500
+# Of integrated gradients in averages: far below what is seen in a picture.
+_TOLERANCE = 0.05
 
 
-def gallery_path(root: Path) -> Path:
-    """Return where a study keeps its Grad-CAM gallery."""
-    return root / "explanations" / "gradcam.npz"
+def make_explanations(
+    study: Study, best: Mapping[str, Any], dataset: Dataset, root: Path, say: Callable[[str], None]
+) -> None:
+    """Make what is not made yet: probes of the baselines, then gallery, averages and tests of the best configurations.
 
-
-def best_weights(directory: RunDirectory) -> Arrays:
-    """Return the weights of a run's best epoch by validation."""
-    arrays, _ = load_arrays(directory.weights)
-    return {name.removeprefix("best."): value for name, value in arrays.items() if name.startswith("best.")}
-
-
-def describe_gallery(root: Path) -> dict[str, Any] | None:
-    """Return what results.json says about the gallery: which run, which images, and how strong their heat is."""
-    gallery = load_gallery(gallery_path(root))
-    note = gallery_path(root).with_suffix(".json")
-    if gallery is None or not note.exists():
-        return None
-    images = [
-        {
-            "index": int(gallery.index[i]),
-            "label": int(gallery.label[i]),
-            "predicted": int(gallery.predicted[i]),
-            "probability": float(gallery.probability[i]),
-            "highest_heat": float(gallery.heat[i].max()),
-            "all_zero": bool(gallery.empty[i]),
-        }
-        for i in range(len(gallery.index))
-    ]
-    of = read_json(note)
-    return {"configuration": of["configuration"], "seed": of["seed"], "images": images}
-
-
-def explain(study: Study, results: Mapping[str, Any], dataset: Dataset, root: Path) -> dict[str, Any] | None:
-    """Make the Grad-CAM gallery of the cnn's best configuration (its first seed), unless it is there already.
-
-    Returns:
-        What results.json says about it.
+    Args:
+        study: the resolved study.
+        best: model → its best configuration, from results.json.
+        dataset: the data.
+        root: the study's directory.
+        say: takes a line for people.
     """
-    if "cnn" in results["best"]:
-        _make_gallery(study, results, dataset, root)
-    return describe_gallery(root)
-
-
-def _make_gallery(study: Study, results: Mapping[str, Any], dataset: Dataset, root: Path) -> None:
-    name = results["best"]["cnn"]["configuration"]
-    seed = results["models"]["cnn"]["configurations"][name]["runs"][0]["seed"]
-    directory = RunDirectory(run_path(root, "cnn", name, seed))
-    of = {"configuration": name, "seed": seed, "hash": read_json(directory.config)["hash"]}
-    note = gallery_path(root).with_suffix(".json")
-    if note.exists() and gallery_path(root).exists() and read_json(note) == of:
+    chosen = _chosen(study, best, root)
+    if not chosen:
         return
-    # captum imports torch, which nothing else of a report needs.
-    from fashion_compare.classifier.cnn import CnnClassifier
-    from fashion_compare.explanation.gallery import make_gallery
+    identities = {model: held.identity() for model, held in chosen.items()}
+    keep(_gallery_path(root), identities, lambda: _gallery(chosen, dataset, say).arrays())
+    keep(_averages_path(root), identities, lambda: _averages(chosen, dataset, say))
+    for model in chosen:
+        base = finished(study, model, BASELINE, root)
+        if base.seeds:
+            make_mechanisms(base, dataset, say)
+        make_faithfulness(_tested(study, best, model, root), dataset, say)
 
-    classifier = build(study.models["cnn"][name], seed=seed, mean=0.0, deviation=1.0)
-    assert isinstance(classifier, CnnClassifier)
-    classifier.load_weights(best_weights(directory))
-    test = load_predictions(directory.predictions)["test"]
-    save_gallery(make_gallery(classifier, dataset.test_images, test.labels, test.logits), gallery_path(root))
-    write_json(note, of)
+
+def describe_explanations(study: Study, best: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the sections of results.json about them, empty where nothing was made of the study's present networks."""
+    found: dict[str, Any] = {"gallery": None, "mechanisms": {}, "probe_leads": [], "faithfulness": {}}
+    chosen = _chosen(study, best, root)
+    identities = {model: held.identity() for model, held in chosen.items()}
+    arrays = kept(_gallery_path(root), identities) if chosen else None
+    if arrays is not None:
+        found["gallery"] = _describe_gallery(Gallery.from_arrays(arrays), chosen)
+    for model in chosen:
+        base = finished(study, model, BASELINE, root)
+        for section, held in (
+            ("mechanisms", describe_mechanisms(base) if base.seeds else None),
+            ("faithfulness", describe_faithfulness(_tested(study, best, model, root))),
+        ):
+            if held is not None:
+                found[section][model] = held
+    if {"cnn", "ffnn"} <= found["mechanisms"].keys():
+        baselines = (finished(study, model, BASELINE, root) for model in ("cnn", "ffnn"))
+        found["probe_leads"] = compare_mechanisms(*baselines)
+    return found
+
+
+def read_gallery(root: Path) -> Gallery | None:
+    """Return the study's gallery; None where there is none.
+
+    Raises:
+        UserError: its file is damaged.
+    """
+    arrays = kept(_gallery_path(root))
+    return None if arrays is None else Gallery.from_arrays(arrays)
+
+
+def read_averages(root: Path) -> Arrays:
+    """Return mean images (``images``), mean maps (``maps/MODEL/METHOD``) and first layers (``first/MODEL``), if made.
+
+    Raises:
+        UserError: their file is damaged.
+    """
+    return kept(_averages_path(root)) or {}
+
+
+def _gallery_path(root: Path) -> Path:
+    return root / "explanations" / "gallery.npz"
+
+
+def _averages_path(root: Path) -> Path:
+    return root / "explanations" / "averages.npz"
+
+
+def _chosen(study: Study, best: Mapping[str, Any], root: Path) -> dict[str, Trained]:
+    """Return the first seed's network of each model's best configuration."""
+    return {model: finished(study, model, best[model]["configuration"], root, 1) for model in best}
+
+
+def _tested(study: Study, best: Mapping[str, Any], model: str, root: Path) -> Trained:
+    return finished(study, model, best[model]["configuration"], root, SEEDS)
+
+
+def _gallery(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Gallery:
+    say("Explaining single images …")
+    # The cnn's answers choose, where there is one: it is what Grad-CAM explains.
+    leader = chosen["cnn"] if "cnn" in chosen else next(iter(chosen.values()))
+    test = load_predictions(leader.directory(leader.seeds[0]).predictions)["test"]
+    classifiers = {model: held.classifier(held.seeds[0]) for model, held in chosen.items()}
+    return make_gallery(classifiers, dataset.test_images, test.labels, test.logits)
+
+
+def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Arrays:
+    say("Averaging maps by class …")
+    part = looked_at(dataset, _AVERAGED_IMAGES)
+    images, labels, classes = dataset.test_images[part], dataset.test_labels[part], len(dataset.class_names)
+    found: Arrays = {"images": class_means(images, labels, classes)}
+    for model, held in chosen.items():
+        classifier = held.classifier(held.seeds[0])
+        found[f"first/{model}"] = first_layer(classifier.weights())
+        for method in ("Grad-CAM", INTEGRATED):
+            if method in METHODS[model]:
+                maps = explain(model, classifier, images, labels, method, tolerance=_TOLERANCE)
+                found[f"maps/{model}/{method}"] = class_means(maps, labels, classes)
+    return found
+
+
+def _describe_gallery(gallery: Gallery, chosen: Mapping[str, Trained]) -> dict[str, Any]:
+    """Return what results.json says: which networks, which images and why, the answers, how strong the maps are."""
+    return {
+        "networks": {model: {"configuration": held.name, "seed": held.seeds[0]} for model, held in chosen.items()},
+        "images": [
+            {
+                "index": int(gallery.index[i]),
+                "reason": REASONS[gallery.reason[i]],
+                "label": int(gallery.label[i]),
+                "answers": {
+                    model: {
+                        "predicted": int(gallery.predicted[model][i]),
+                        "probability": float(gallery.probability[model][i]),
+                        "maps": [
+                            {
+                                "method": method,
+                                "highest": float(maps[i].max()),
+                                "all_zero": bool(gallery.empty(model, method)[i]),
+                            }
+                            for method, maps in gallery.maps[model].items()
+                        ],
+                    }
+                    for model in gallery.maps
+                },
+            }
+            for i in range(len(gallery.index))
+        ],
+    }

@@ -29,8 +29,13 @@ def with_full(study: Study) -> Study:
     return merged
 
 
+def with_experiments(study: Study) -> Study:
+    """Return the study with experiments: its own, or those of the shipped study `full`."""
+    return study.model_copy(update={"experiments": study.experiments or load_study("full").experiments})
+
+
 def with_earlier(study: Study, root: Path) -> Study:
-    """Return the study with the sensitivity and the tuning that its directory has from before, if it declares none."""
+    """Return the study with the sensitivity, tuning or experiments that its directory has and it does not declare."""
     path = root / "study.yaml"
     if not path.exists():
         return study
@@ -41,7 +46,7 @@ def with_earlier(study: Study, root: Path) -> Study:
         return study
     if earlier.models.keys() != study.models.keys():
         return study
-    parts = {part: getattr(study, part) or getattr(earlier, part) for part in ("sensitivity", "tuning")}
+    parts = {part: getattr(study, part) or getattr(earlier, part) for part in ("sensitivity", "tuning", "experiments")}
     return study.model_copy(update=parts)
 
 

@@ -14,7 +14,7 @@ from fashion_compare.study.spec import Study
 RUN_FORMAT = 1
 # Rough seconds of an epoch relative to each other, for the order and the first guess of the time left.
 EPOCH_COST = {"ffnn": 1.0, "cnn": 5.0}
-_ALL_IMAGES = 55_000
+ALL_IMAGES = 55_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Run:
         source: where its worker reads the data; None for a run that is only looked at.
         root: the study's directory.
         data: hashes that must hold for the data, part of the run's identity.
+        permuted: whether it sees the pixels in another order.
+        fold: (fold, folds) when it holds out that fold of the training images, and predicts it for the test set.
         bar: epoch → validation accuracy that has to be reached by its end, or the run ends there.
     """
 
@@ -41,6 +43,8 @@ class Run:
     source: Source | None
     root: Path
     data: dict[str, Any]
+    permuted: bool = False
+    fold: tuple[int, int] | None = None
     bar: tuple[tuple[int, float], ...] = ()
 
     @property
@@ -57,12 +61,14 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """Everything that defines the run: what is done already under the same identity is not done again."""
         identity = run_identity(self.configuration, self.seed, self.data, self.training_images)
-        return identity | {"bar": [list(step) for step in self.bar]} if self.bar else identity
+        # Only what is out of the ordinary, so that all other runs keep the identity that they always had.
+        special = {"permuted": self.permuted, "fold": list(self.fold or ()), "bar": [list(step) for step in self.bar]}
+        return identity | {name: value for name, value in special.items() if value}
 
     @property
     def epoch_cost(self) -> float:
         """A rough measure of how long an epoch takes."""
-        return EPOCH_COST[self.model] * (self.training_images or _ALL_IMAGES) / _ALL_IMAGES
+        return EPOCH_COST[self.model] * (self.training_images or ALL_IMAGES) / ALL_IMAGES
 
     @property
     def cost(self) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fashion_compare.classifier import build
 from fashion_compare.comparison.best import best_configuration
+from fashion_compare.comparison.calibration import calibration
 from fashion_compare.comparison.classes import class_differences, confusion_changes
 from fashion_compare.comparison.findings import findings
 from fashion_compare.comparison.fitting import fitting
@@ -25,7 +26,8 @@ from fashion_compare.evaluation.predictions import PARTS, Predictions, load_pred
 from fashion_compare.store import RunDirectory, write_json, write_text
 from fashion_compare.study.designs import all_runs
 from fashion_compare.study.environment import environment
-from fashion_compare.study.explain import describe_gallery
+from fashion_compare.study.experiments import read_experiments
+from fashion_compare.study.explain import describe_explanations
 from fashion_compare.study.plan import described_identity, plan, run_label, run_path
 from fashion_compare.study.reading import read_runs
 from fashion_compare.study.schema import SCHEMA_VERSION, check, recorded_failures
@@ -96,7 +98,6 @@ def collect(
         "best": {},
         "sensitivity": {},
         "head_to_head": {},
-        "gradcam": describe_gallery(root),
         "failures": [_failure(label, reason) for label, reason in (failures or {}).items()],
         "missing": _missing(study, scored, failures or {}),
     }
@@ -142,8 +143,18 @@ def collect(
         for model, held in tuned.items()
     }
     results["head_to_head"] = _head_to_head(finished, results["best"], root)
-    results["findings"] = findings(results)
-    return results
+    baselines = {model: held[BASELINE] for model, held in finished.items() if BASELINE in held}
+    results["experiments"] = read_experiments(study, baselines, data, root)
+    results["calibration"] = {
+        model: _calibration(finished[model], best["configuration"], root) for model, best in results["best"].items()
+    }
+    return with_explanations(results, study, root)
+
+
+def with_explanations(results: dict[str, Any], study: Study, root: Path) -> dict[str, Any]:
+    """Return the results with what the explanations in the study's directory say, and with findings from it all."""
+    results = results | describe_explanations(study, results["best"], root)
+    return results | {"findings": findings(results)}
 
 
 def known_failures(study: Study, root: Path) -> dict[str, str]:
@@ -193,13 +204,7 @@ def _summarise(
     for part in ("validation", "test"):
         summary["interval"][part] = {}
         for metric in METRICS:
-            interval = held.interval(part, metric)
-            summary["interval"][part][metric] = {
-                "mean": interval.mean,
-                "interval": [interval.low, interval.high],
-                "deviation_over_seeds": interval.deviation,
-                "covers": interval.covers,
-            }
+            summary["interval"][part][metric] = held.interval(part, metric).as_dict()
     summary["fitting"] = fitting(
         [RunDirectory(run_path(root, model, name, entry["seed"])).read_metrics() for entry in entries]
     )
@@ -269,6 +274,15 @@ def _gain(
             return {key: value for key, value in row.items() if key not in ("model", "variation", "baseline")}
     pair = finished[found], finished[by_hand[0]]
     return next(iter(compare_family([pair], "test", "accuracy", family=len(finished) - 1)), None)
+
+
+def _calibration(finished: Mapping[str, Scored], name: str, root: Path) -> dict[str, Any]:
+    held = finished[name]
+    runs = {
+        seed: load_predictions(RunDirectory(run_path(root, held.model, name, seed)).predictions)
+        for seed in held.seeds()
+    }
+    return {"configuration": name, **calibration(runs)}
 
 
 def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:

@@ -13,6 +13,14 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from fashion_compare.errors import UserError
 from fashion_compare.store import read_json, to_json
 from fashion_compare.study.schema_comparisons import Best, ClassComparison, HeadToHead, VariationComparison
+from fashion_compare.study.schema_explanations import (
+    Calibration,
+    Experiments,
+    Faithfulness,
+    Gallery,
+    Mechanisms,
+    ProbeLead,
+)
 from fashion_compare.study.schema_runs import Configuration, Entry, Model, ModelResults, Part
 from fashion_compare.study.schema_searches import GlobalSensitivity, Sensitivity, Tuning
 
@@ -50,25 +58,6 @@ class Failure(Entry):
     reason: str
 
 
-class Explained(Entry):
-    """One test image of the Grad-CAM gallery."""
-
-    index: int
-    label: int
-    predicted: int
-    probability: float
-    highest_heat: Annotated[float, Field(description="of the map for the predicted class, in units of the score")]
-    all_zero: bool
-
-
-class Gallery(Entry):
-    """Which run the Grad-CAM gallery explains, and which images it shows."""
-
-    configuration: str
-    seed: int
-    images: list[Explained]
-
-
 class Finding(Entry):
     """A statement made from measured numbers."""
 
@@ -93,7 +82,12 @@ class Results(Entry):
     global_sensitivity: dict[Model, GlobalSensitivity]
     tuning: dict[Model, Tuning]
     head_to_head: dict[Literal["baseline", "best"], HeadToHead]
-    gradcam: Gallery | None
+    experiments: Experiments | None
+    calibration: dict[Model, Calibration]
+    gallery: Gallery | None
+    mechanisms: dict[Model, Mechanisms]
+    probe_leads: list[ProbeLead]
+    faithfulness: dict[Model, Faithfulness]
     findings: list[Finding]
     failures: list[Failure]
     missing: Annotated[list[str], Field(description="runs that were planned and have neither ended nor failed")]

@@ -96,6 +96,23 @@ class Tuning(BaseModel):
     space: dict[str, Space]
 
 
+class Experiments(BaseModel):
+    """Baselines trained on the data seen otherwise: what each mechanism lives on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # The first so many of the study's.
+    seeds: Annotated[int, Field(ge=1)] = 3
+    # One fixed order of all pixels, the same for every image.
+    permutation: Literal["fixed", "none"] = "fixed"
+    # Accuracy against the number of training images; the baseline itself is the last point.
+    training_sizes: tuple[Annotated[int, Field(ge=1, le=55_000)], ...] = (100, 300, 1000, 3000, 10_000, 30_000)
+    # A small set has few steps an epoch: epochs go up until there are so many.
+    least_steps: Annotated[int, Field(ge=1)] = 300
+    # The training images in so many parts, each predicted by networks that did not see it, for suspected label errors.
+    folds: Annotated[int | None, Field(ge=2, le=20)] = 5
+
+
 def value_at(axis: Range | tuple[Value, ...], share: float) -> Any:
     """Return the value of an axis at a share in [0, 1): a number of a range, or one of the choices."""
     if isinstance(axis, Range):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.errors import UsageError, nearest
 from fashion_compare.study import space as spaces
-from fashion_compare.study.space import Sensitivity, Tuning
+from fashion_compare.study.space import Experiments, Sensitivity, Tuning
 from fashion_compare.study.strict_yaml import StrictLoader
 
 BASELINE = "baseline"
@@ -40,6 +40,7 @@ class Study(BaseModel):
     varied: dict[str, dict[str, str]]
     sensitivity: Sensitivity | None = None
     tuning: Tuning | None = None
+    experiments: Experiments | None = None
 
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
@@ -97,9 +98,7 @@ def parse_study(text: str, where: str) -> Study:
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{where}{line}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     _refuse_booleans(content, where)
-    content = _mapping(
-        content, where, {"name", "description", "seeds", "training_images", "models", "sensitivity", "tuning"}
-    )
+    content = _mapping(content, where, set(Study.model_fields) - {"varied"})
     models = _mapping(content.get("models"), f"{where}: models", set(CONFIGURATIONS), what="model")
     if not models:
         raise UsageError(f"{where}: models: empty; expected at least one of {', '.join(CONFIGURATIONS)}")

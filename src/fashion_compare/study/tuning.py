@@ -148,7 +148,7 @@ class Tuner:
         place = self.root / _DIRECTORY
         run = Run(
             self.model, f"trial-{number:04d}", configuration, tuning.seed, self.study.training_images,
-            self.source, place, self.data, tuple(bar),
+            self.source, place, self.data, bar=tuple(bar),
         )  # fmt: skip
         return Trial(number, settings, run, failure, read_entry(run))
 

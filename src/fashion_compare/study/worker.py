@@ -8,6 +8,7 @@ from typing import Any
 
 from fashion_compare.data.dataset import Dataset, load, training_subset
 from fashion_compare.data.sources import Source
+from fashion_compare.data.views import held_out, permuted_pixels
 from fashion_compare.errors import DataError
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.store import read_json, write_json
@@ -48,6 +49,8 @@ def execute(
     if data_identity(dataset) != run.data:
         raise DataError(f"the data changed while the study ran ({dataset.source}); start it again")
     images = training_subset(dataset, run.training_images)
+    images = permuted_pixels(images) if run.permuted else images
+    images = held_out(images, *run.fold) if run.fold else images
     train(run.configuration, run.seed, images, directory, on_epoch, notes.append, bar=dict(run.bar))
     entry = result_entry(run) | {"notes": notes}
     write_json(directory.result, entry)

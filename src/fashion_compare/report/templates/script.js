@@ -33,6 +33,17 @@ document.getElementById("heat")?.addEventListener("input", (event) => {
   document.documentElement.style.setProperty("--heat", event.target.value / 100);
 });
 
+for (const select of document.querySelectorAll("select[data-maps-of]")) {
+  const show = () => {
+    for (const map of document.querySelectorAll(`[data-model="${select.dataset.mapsOf}"][data-method]`)) {
+      map.hidden = map.dataset.method !== select.value;
+    }
+  };
+  select.addEventListener("change", show);
+  // Browsers keep a choice when the page is loaded again.
+  show();
+}
+
 const links = [...document.querySelectorAll("nav a")];
 const headings = links.map((link) => document.getElementById(link.hash.slice(1)));
 function markSection() {

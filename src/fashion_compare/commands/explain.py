@@ -1,0 +1,106 @@
+"""The command that explains trained networks: a whole study's, or what one run makes of one image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fashion_compare.commands import options
+from fashion_compare.commands.carry_out import finish
+from fashion_compare.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fashion_compare.data.dataset import Dataset
+
+
+def explain(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run's directory (with --image), or a study's.")],
+    image: Annotated[
+        str | None, typer.Option(help="For a run: number of a test image, from 0, or a picture file.")
+    ] = None,
+    data: options.Data = "auto",
+) -> None:
+    """Explain one image by a run's network, or make a study's explanations and report anew. Trains nothing."""
+    if image is None:
+        options.check_study_directory(directory)
+        _explain_study(directory, data)
+        return
+    _explain_image(directory, image, data)
+
+
+def _explain_study(root: Path, data: str) -> None:
+    from fashion_compare import console
+    from fashion_compare.lock import exclusive
+    from fashion_compare.store import read_json
+    from fashion_compare.study import plan, results, spec, tuning
+    from fashion_compare.study.explain import make_explanations
+    from fashion_compare.study.schema import check_dataset
+
+    described = read_json(root / "dataset.json")
+    check_dataset(described, root / "dataset.json")
+    identity = plan.described_identity(described)
+    dataset = _same_data(data, identity)
+    with exclusive(root):
+        study = tuning.with_winners(spec.load_study(str(root / "study.yaml")), identity, root)
+        found = results.collect(study, described, root, results.known_failures(study, root))
+        make_explanations(study, found["best"], dataset, root, console.say)
+        finish(results.with_explanations(found, study, root), root)
+
+
+def _explain_image(path: Path, image: str, data: str) -> None:
+    from fashion_compare.data.dataset import CLASS_NAMES
+    from fashion_compare.report.drawing import standalone
+    from fashion_compare.report.image_figure import explanation
+    from fashion_compare.store import read_json, write_json, write_text
+    from fashion_compare.study.explain_image import check_run_directory, explain_image
+
+    directory = check_run_directory(path)
+    if image.isdecimal():
+        dataset = _same_data(data, _identity(read_json(directory.config)))
+        pixels, label = _test_image(dataset, int(image))
+        title, stem = f"test image {image}", f"image-{image}"
+    else:
+        from fashion_compare import console
+        from fashion_compare.data.picture import read_picture
+
+        (pixels, inverted), label = read_picture(Path(image)), None
+        if inverted:
+            console.say(f"{image} is bright around the garment: inverted, as Fashion-MNIST shows garments on black")
+        title, stem = Path(image).name, f"picture-{Path(image).stem}"
+    said, maps = explain_image(directory, pixels, label)
+    drawing = explanation(title, pixels, said, maps, CLASS_NAMES)
+    out = directory.path / "explanations"
+    write_text(out / f"{stem}.svg", standalone(drawing.svg))
+    write_json(out / f"{stem}.json", {"image": title, **said})
+    known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {CLASS_NAMES[label]}'})"
+    print(f"{CLASS_NAMES[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
+    print(f"Figure:  {out / f'{stem}.svg'}")
+    print(f"Numbers: {out / f'{stem}.json'}")
+
+
+def _identity(config: Any) -> dict[str, Any]:
+    return {name: config["data"][name] for name in ("name", "sha256", "split_sha256")}
+
+
+def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":
+    """Return the data that a study or run was made with.
+
+    Raises:
+        DataError: `data` is another.
+    """
+    from fashion_compare.study.plan import data_identity
+
+    stand_in = identity["name"] == "garments"
+    _, dataset = options.load_data("synthetic" if stand_in and data == "auto" else data)
+    if data_identity(dataset) != identity:
+        raise DataError(f"{dataset.source} holds {dataset.name}, not the data that this was trained on; use --data")
+    return dataset
+
+
+def _test_image(dataset: "Dataset", number: int) -> "tuple[NDArray[np.uint8], int]":
+    if number >= len(dataset.test_images):
+        raise UsageError(f"--image {number}: expected 0 to {len(dataset.test_images) - 1}, or a picture file")
+    return dataset.test_images[number], int(dataset.test_labels[number])

@@ -1,0 +1,219 @@
+"""Findings about mechanisms: what changed images, permuted pixels, fewer images and explanations say, by a rule each.
+
+A rule fires when the 95% interval of what it speaks of lies on one side of what would be nothing; else it is silent.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fashion_compare.comparison.wording import Finding, correlation, finding, percent, points
+
+_PROBES = {
+    "shift": "shifts",
+    "rotation": "rotation",
+    "scale": "another size",
+    "noise": "noise",
+    "blur": "blur",
+    "contrast": "weaker contrast",
+    "occlusion": "covered patches",
+}
+# Below this change of accuracy, half a point, there is nothing worth a sentence.
+_WORTH_SAYING = 0.005
+# How far the temperature has to be from 1.
+_TEMPERATURE = 0.05
+# Pixels of shift of which the shift's finding speaks.
+_SHIFT = 2
+
+
+def mechanism_findings(results: Mapping[str, Any]) -> list[Finding]:
+    """Return what the study's experiments and explanations say."""
+    found = []
+    for model, held in results["mechanisms"].items():
+        found += shifted(model, held)
+        found += last_layer(model, held)
+    found += probe_leads(results["probe_leads"])
+    experiments = results["experiments"]
+    if experiments is not None:
+        for model, row in experiments["permutation"]["changes"].items():
+            found += permuted(model, row)
+        found += permutation_gap(experiments["permutation"]["cnn_minus_ffnn"])
+        found += data_hunger(experiments["lead_of_the_cnn"])
+    for model, held in results["calibration"].items():
+        found += confidence(model, held)
+    for model, held in results["faithfulness"].items():
+        found += faithful(model, held)
+        found += randomised(model, held)
+    return found
+
+
+def shifted(model: str, held: Mapping[str, Any]) -> list[Finding]:
+    """Fires when images shifted by two pixels cost accuracy."""
+    curve = next((curve for curve in held["probes"] if curve["probe"] == "shift"), None)
+    point = next((point for point in curve["points"] if point["amount"] == _SHIFT), None) if curve else None
+    if point is None or point["change"]["interval"][1] > -_WORTH_SAYING:
+        return []
+    return [
+        finding(
+            "shifted",
+            model,
+            f"Test images shifted by {_SHIFT} pixels cost the baseline {_interval(point['change'], points)} points of "
+            f"accuracy: {percent(point['accuracy']['mean'])} are right.",
+            {"pixels": _SHIFT, "change": point["change"]["mean"], "accuracy": point["accuracy"]["mean"]},
+        )
+    ]
+
+
+def last_layer(model: str, held: Mapping[str, Any]) -> list[Finding]:
+    """Fires when a linear readout of the last hidden layer is ahead of one of the pixels."""
+    layers = held["layers"]
+    if len(layers) < 3:
+        return []
+    pixels, hidden = layers[0], layers[-2]
+    if hidden["accuracy"]["interval"][0] <= pixels["accuracy"]["interval"][1]:
+        return []
+    return [
+        finding(
+            "last_layer",
+            model,
+            f"A straight line tells {percent(hidden['accuracy']['mean'])} of test images apart in the last hidden "
+            f"layer ({hidden['layer']}), {percent(pixels['accuracy']['mean'])} in the pixels: what the network adds.",
+            {"hidden": hidden["accuracy"]["mean"], "pixels": pixels["accuracy"]["mean"]},
+        )
+    ]
+
+
+def probe_leads(leads: list[dict[str, Any]]) -> list[Finding]:
+    """Fires for each way to change images that costs the one model more accuracy than the other."""
+    found = []
+    for held in leads:
+        low, high = held["lead"]["interval"]
+        if low <= 0 <= high or abs(held["lead"]["mean"]) < _WORTH_SAYING:
+            continue
+        better, other = ("cnn", "ffnn") if low > 0 else ("ffnn", "cnn")
+        more, less = sorted((abs(low), abs(high)))
+        found.append(
+            finding(
+                "probe_lead",
+                None,
+                f"{_PROBES[held['probe']].capitalize()}: the {better} stands it better. Over all amounts tried it "
+                f"loses {100 * abs(held['lead']['mean']):.2f} points less accuracy than the {other}, 95% interval "
+                f"[{100 * more:.2f}, {100 * less:.2f}].",
+                {"probe": held["probe"], "better": better, "lead_of_the_cnn": held["lead"]["mean"]},
+            )
+        )
+    return found
+
+
+def permuted(model: str, row: Mapping[str, Any]) -> list[Finding]:
+    """Fires when the order of the pixels is shown to matter to a model, or shown not to."""
+    change = f"{_interval(row, points)} points of test accuracy over {len(row['seeds'])} seeds"
+    if row["verdict"] in ("better", "worse"):
+        text = f"With all pixels in one other random order, trained anew, the {model} gets {row['verdict']}: {change}."
+    elif row["no_difference_larger_than"] is not None:
+        text = (
+            f"The order of the pixels does not matter to the {model}: with all of them in one other random order, "
+            f"trained anew, no difference larger than {100 * row['no_difference_larger_than']:.2f} points ({change})."
+        )
+    else:
+        return []
+    return [finding("permuted", model, text, {"mean": row["mean"], "interval": row["interval"]})]
+
+
+def permutation_gap(gap: Mapping[str, Any] | None) -> list[Finding]:
+    """Fires when the order of the pixels is worth more to one model than to the other."""
+    if gap is None or gap["interval"][0] <= 0 <= gap["interval"][1]:
+        return []
+    more, less = ("cnn", "ffnn") if gap["mean"] < 0 else ("ffnn", "cnn")
+    low, high = sorted(abs(end) for end in gap["interval"])
+    return [
+        finding(
+            "permutation_gap",
+            None,
+            f"Neighbourhood is worth {100 * abs(gap['mean']):.2f} points of test accuracy more to the {more} than to "
+            f"the {less}, 95% interval [{100 * low:.2f}, {100 * high:.2f}]: that much more is lost when pixels are "
+            "permuted.",
+            {"cnn_minus_ffnn": gap["mean"], "interval": gap["interval"]},
+        )
+    ]
+
+
+def data_hunger(leads: list[dict[str, Any]]) -> list[Finding]:
+    """Fires when the model that is ahead with few training images is not the one that is ahead with many."""
+    decided = [held for held in leads if not held["lead"]["interval"][0] <= 0 <= held["lead"]["interval"][1]]
+    if len(decided) < 2 or (decided[0]["lead"]["mean"] > 0) == (decided[-1]["lead"]["mean"] > 0):
+        return []
+    few, many = decided[0], decided[-1]
+    ahead, later = ("cnn", "ffnn") if few["lead"]["mean"] > 0 else ("ffnn", "cnn")
+    return [
+        finding(
+            "data_hunger",
+            None,
+            f"Few images favour the {ahead}, many the {later}: with {few['images']:,} training images the {ahead} "
+            f"leads by {100 * abs(few['lead']['mean']):.2f} points, with {many['images']:,} the {later} by "
+            f"{100 * abs(many['lead']['mean']):.2f}.",
+            {"few": few["images"], "many": many["images"], "leads": [few["lead"]["mean"], many["lead"]["mean"]]},
+        )
+    ]
+
+
+def confidence(model: str, held: Mapping[str, Any]) -> list[Finding]:
+    """Fires when a temperature away from 1, fitted on validation, lowers the test loss."""
+    temperature = sum(held["temperatures"]) / len(held["temperatures"])
+    if abs(temperature - 1) < _TEMPERATURE or held["loss_change"]["interval"][1] >= 0:
+        return []
+    sure = "too sure of itself" if temperature > 1 else "not sure enough of itself"
+    return [
+        finding(
+            "confidence",
+            model,
+            f"“{held['configuration']}” is {sure}: divided by a temperature of {temperature:.2f} (fitted on "
+            f"validation), its logits give a test log loss of {held['after']['loss']:.3f} instead of "
+            f"{held['before']['loss']:.3f}, and a calibration error of {percent(held['after']['ece'])} instead of "
+            f"{percent(held['before']['ece'])}.",
+            {"temperature": temperature, "before": held["before"]["ece"], "after": held["after"]["ece"]},
+        )
+    ]
+
+
+def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
+    """Say which methods beat every control in deletion and in insertion, and which do not; fires when it was tested."""
+    controls = len(held["controls"])
+    beaten = {m["method"]: [len(m[kind]["beats"]) for kind in ("deletion", "insertion")] for m in held["methods"]}
+    passed = [method for method, counts in beaten.items() if min(counts) == controls]
+    failed = {
+        method: f"{method} (ahead of {deleted} and {inserted} of them)"
+        for method, (deleted, inserted) in beaten.items()
+        if method not in passed
+    }
+    text = "Deletion and insertion, against controls that know nothing of the network: "
+    text += f"{_listed(passed)} passed, ahead of all {controls} in both" if passed else "no method passed"
+    text += f"; {_listed(list(failed.values()))} failed." if failed else "."
+    return [finding("faithful", model, text, {"passed": passed, "failed": list(failed)})]
+
+
+def randomised(model: str, held: Mapping[str, Any]) -> list[Finding]:
+    """Say which methods' maps depend on what was learned; silent with one seed, which has no verdict."""
+    judged = [m for m in held["methods"] if m["passes_randomisation"] is not None]
+    if not judged:
+        return []
+    groups: dict[bool, list[str]] = {True: [], False: []}
+    for m in judged:
+        last, again = m["randomised"][-1]["correlation"]["mean"], m["trained_again"]["mean"]
+        groups[m["passes_randomisation"]].append(f"{m['method']} ({correlation(last)} against {correlation(again)})")
+    said = [f"{_listed(names)} {'passed' if passes else 'failed'}" for passes, names in groups.items() if names]
+    text = (
+        "Randomised weights, rank correlation with the maps of a network that learned nothing against those of another "
+        f"training: {'; '.join(said)}."
+    )
+    passed = [m["method"] for m in judged if m["passes_randomisation"]]
+    failed = [m["method"] for m in judged if not m["passes_randomisation"]]
+    return [finding("randomised", model, text, {"passed": passed, "failed": failed})]
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _interval(held: Mapping[str, Any], shown: Callable[[float], str]) -> str:
+    low, high = held["interval"]
+    return f"{shown(held['mean'])} [{shown(low)}, {shown(high)}]"

@@ -1,0 +1,56 @@
+"""How numbers, settings and findings are put into words, everywhere the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Finding = dict[str, Any]
+
+_PARAMETERS = {
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "l1": "L1 penalty",
+    "l2": "L2 penalty",
+    "hidden_sizes": "hidden layers",
+}
+
+
+def points(value: float, digits: int = 2) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return f"{100 * value:+.{digits}f}".replace("-", "−")
+
+
+def correlation(value: float) -> str:
+    """Return a correlation with two digits, and no minus before zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share in percent."""
+    return f"{100 * value:.{digits}f}%"
+
+
+def parameter_name(name: str) -> str:
+    """Return a setting's name as people say it."""
+    return _PARAMETERS.get(name, name.replace("_", " "))
+
+
+def setting(value: Any) -> str:
+    """Return a setting's value as people write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def along(together: Mapping[str, Any]) -> str:
+    """Return what else moves with a parameter, as the end of a sentence; mostly nothing, never more than three."""
+    moved = [f"{parameter_name(name)} {setting(value)}" for name, value in together.items()]
+    if len(moved) > 3:
+        moved[2:] = [f"{len(moved) - 2} more settings"]
+    return f" with {', '.join(moved)}" if moved else ""
+
+
+def finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> Finding:
+    """Return a finding: the rule that made it, the model it is about (None for both), its text, the values in it."""
+    return {"id": rule, "model": model, "text": text, "values": values}

@@ -1,0 +1,44 @@
+"""Any picture as an image of the data set's kind: 28×28 grey, a bright garment on black."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fashion_compare.errors import UserError
+
+_SIZE = 28
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+_MAXIMUM_BYTES = 64 << 20
+
+
+def read_picture(path: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Return the picture as (28, 28) uint8, its longer side fitted, and whether its greys were inverted.
+
+    Fashion-MNIST shows bright garments on black. A picture whose rim is brighter than its middle has it the other way
+    round, as photographs on white have, and is inverted.
+
+    Raises:
+        UserError: it cannot be read, or is no picture.
+    """
+    try:
+        if path.stat().st_size > _MAXIMUM_BYTES:
+            raise UserError(f"{path} is larger than 64 MiB; expected a picture of one garment")
+        with Image.open(path, formats=_FORMATS) as picture:
+            flat = ImageOps.exif_transpose(picture).convert("RGBA")
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path} is no picture that can be read; expected {', '.join(_FORMATS)}") from error
+    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"cannot read picture {path}: {reason}; expected {', '.join(_FORMATS)}") from error
+    # What is transparent counts as white paper.
+    paper = Image.new("RGBA", flat.size, "white")
+    grey = Image.alpha_composite(paper, flat).convert("L")
+    rim = np.asarray(grey)
+    edge = np.concatenate([rim[0], rim[-1], rim[:, 0], rim[:, -1]]).mean()
+    inverted = bool(edge > rim.mean())
+    grey = ImageOps.invert(grey) if inverted else grey
+    background = round(255 - edge) if inverted else round(edge)
+    fitted = ImageOps.pad(grey, (_SIZE, _SIZE), method=Image.Resampling.BOX, color=int(background))
+    return np.asarray(fitted, np.uint8), inverted

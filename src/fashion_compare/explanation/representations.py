@@ -1,0 +1,72 @@
+"""What each layer makes of the images, and how well a straight line can tell the classes apart in it.
+
+A linear readout of a layer (Alain and Bengio, Understanding intermediate layers using linear classifier probes, 2016)
+is trained on what the layer gives for training images, and scored on test images: how much of the work is done by then.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion_compare.classifier import Classifier
+from fashion_compare.classifier.interface import Images, Labels
+from fashion_compare.scratch.layers import Dense
+
+PIXELS = "pixels"
+# Strength of the readout's L2 penalty, relative to standardised features: enough for layers with as many units as
+# there are images to learn from.
+_RIDGE = 100.0
+
+
+def representations(model: str, classifier: Classifier, images: Images) -> dict[str, NDArray[np.float32]]:
+    """Return the pixels, and what each layer with weights gives after its activation and pooling, each (n, units).
+
+    Args:
+        model: ``ffnn`` or ``cnn``.
+        classifier: that model, trained.
+        images: (n, 28, 28) uint8.
+    """
+    found = {PIXELS: images.reshape(len(images), -1).astype(np.float32)}
+    return found | (_of_ffnn(classifier, images) if model == "ffnn" else _of_cnn(classifier, images))
+
+
+def _of_ffnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
+    values = classifier.prepare(images)
+    found: dict[str, NDArray[np.float32]] = {}
+    for layer in classifier.network.layers:
+        values = layer.forward(values, training=False)
+        number = len(found) + isinstance(layer, Dense)
+        # Layers after a dense one work on its output in place: the last of them leaves what the next dense one sees.
+        found[f"dense{number}"] = values
+    return {name: values.copy() for name, values in found.items()}
+
+
+def _of_cnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
+    import torch
+
+    values, name = classifier.prepare(images), ""
+    found: dict[str, NDArray[np.float32]] = {}
+    classifier.module.eval()
+    with torch.inference_mode():
+        for child_name, child in classifier.module.named_children():
+            name = child_name if isinstance(child, torch.nn.Conv2d | torch.nn.Linear) else name
+            values = child(values)
+            found[name] = values.flatten(1).numpy().copy()
+    return found
+
+
+def readout(features: NDArray[np.float32], labels: Labels, test_features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return what a linear readout, fitted to `features` by ridge regression on the classes, answers for the others.
+
+    Closed form on standardised features: no training that could be stopped too soon or too late.
+    """
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    used = deviation > 0
+    x = (features[:, used] - mean[used]) / deviation[used]
+    y = np.eye(int(labels.max()) + 1)[labels]
+    shift = y.mean(axis=0)
+    gram = x.T.astype(np.float64) @ x + _RIDGE * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, x.T @ (y - shift))
+    scores = (test_features[:, used] - mean[used]) / deviation[used] @ weights + shift
+    return np.asarray(scores.argmax(axis=1), np.int64)

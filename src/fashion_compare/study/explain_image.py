@@ -1,0 +1,78 @@
+"""One image explained by one trained run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
+from fashion_compare.classifier.scores import softmax
+from fashion_compare.errors import UsageError, UserError
+from fashion_compare.explanation.methods import METHODS, explain
+from fashion_compare.explanation.saliency import Maps
+from fashion_compare.store import RunDirectory, read_json
+from fashion_compare.study.trained import load_classifier
+
+
+def explain_image(
+    directory: RunDirectory, image: NDArray[np.uint8], label: int | None
+) -> tuple[dict[str, Any], dict[str, dict[str, Maps]]]:
+    """Explain an image with the network of a finished run.
+
+    Args:
+        directory: of the run.
+        image: (28, 28) uint8.
+        label: the right class, if it is known.
+
+    Returns:
+        What the network says, JSON-ready: its answer and all probabilities. And the maps: ``answer`` and, where that is
+        wrong, ``label`` → method → (28, 28).
+
+    Raises:
+        UserError: the run is not finished, or its files are damaged.
+    """
+    model, configuration = _configuration(directory)
+    classifier = load_classifier(configuration, directory)
+    logits = classifier.logits(classifier.prepare(image[None]))
+    answer = int(logits.argmax())
+    targets = {"answer": answer} | ({"label": label} if label not in (None, answer) else {})
+    maps = {
+        name: {method: explain(model, classifier, image[None], np.array([c]), method)[0] for method in METHODS[model]}
+        for name, c in targets.items()
+    }
+    said = {
+        "model": model,
+        "configuration": directory.path.parent.name,
+        "run": directory.path.name,
+        "answer": answer,
+        "label": label,
+        "probabilities": softmax(logits)[0].tolist(),
+        "logits": logits[0].tolist(),
+    }
+    return said, maps
+
+
+def check_run_directory(path: Path) -> RunDirectory:
+    """Return the run directory at `path`.
+
+    Raises:
+        UsageError: there is none, or its run is not finished.
+    """
+    directory = RunDirectory(path)
+    if not directory.config.exists():
+        raise UsageError(f"{path} is no run's directory; expected one such as runs/default/cnn/baseline/seed-0")
+    if not directory.is_done:
+        raise UsageError(f"{path}: the run is not finished; 'fashion-compare run' or 'train' goes on with it")
+    return directory
+
+
+def _configuration(directory: RunDirectory) -> tuple[str, Configuration]:
+    held = read_json(directory.config)
+    try:
+        return held["model"], CONFIGURATIONS[held["model"]].model_validate(held["configuration"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise UserError(
+            f"{directory.config} does not define a run; delete {directory.path} to train it again"
+        ) from error

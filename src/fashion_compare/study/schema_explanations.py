@@ -1,0 +1,209 @@
+"""What results.json says about mechanisms: explanations and how good they are, probes, experiments, calibration."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fashion_compare.study.schema_comparisons import Comparison
+from fashion_compare.study.schema_runs import Entry, Estimate, Model
+
+
+class Network(Entry):
+    """One trained network."""
+
+    configuration: str
+    seed: int
+
+
+class MapStrength(Entry):
+    """How strong a method's map for the network's answer is."""
+
+    method: str
+    highest: Annotated[float, Field(description="in units of the score; for gradients per grey level")]
+    all_zero: bool
+
+
+class Answer(Entry):
+    """What one network says about an image."""
+
+    predicted: int
+    probability: float
+    maps: list[MapStrength]
+
+
+class Explained(Entry):
+    """One test image of the gallery."""
+
+    index: int
+    reason: Literal["most confident right", "most confident wrong", "least certain"]
+    label: int
+    answers: dict[Model, Answer]
+
+
+class Gallery(Entry):
+    """Which networks the gallery explains, and which images it shows."""
+
+    networks: dict[Model, Network]
+    images: list[Explained]
+
+
+class ProbePoint(Entry):
+    """Accuracy on test images that are changed by some amount."""
+
+    amount: float
+    accuracy: Estimate
+    change: Annotated[Estimate | None, Field(description="from the unchanged images, paired; None for those")]
+
+
+class ProbeCurve(Entry):
+    """One way to change images."""
+
+    probe: str
+    unit: str
+    unchanged: float
+    points: list[ProbePoint]
+
+
+class ProbeLead(Entry):
+    """How much more accuracy the cnn keeps than the ffnn, mean over all changed amounts."""
+
+    probe: str
+    seeds: list[int]
+    lead: Estimate
+
+
+class LayerReadout(Entry):
+    """How well a linear readout of a layer tells the classes apart."""
+
+    layer: str
+    accuracy: Estimate
+
+
+class Mechanisms(Entry):
+    """What changed images do to a model's baselines, and what their layers tell apart."""
+
+    configuration: str
+    seeds: list[int]
+    images: Annotated[int, Field(description="test images, a fixed random part")]
+    probes: list[ProbeCurve]
+    layers: list[LayerReadout]
+    shift_map: Annotated[
+        list[list[float]],
+        Field(description="accuracy by shift, rows from 6 pixels up to 6 down, columns likewise"),
+    ]
+
+
+class AgainstControls(Entry):
+    """A method's area under its deletion or insertion curve, beside maps that know nothing of the network."""
+
+    area: Estimate
+    leads: Annotated[dict[str, Estimate], Field(description="by how much it is better than each control, paired")]
+    beats: Annotated[list[str], Field(description="controls whose lead's interval is above zero")]
+
+
+class LayerCorrelation(Entry):
+    """Rank correlation of maps when this layer and all behind it have random weights."""
+
+    layer: str
+    correlation: Estimate
+
+
+class MethodQuality(Entry):
+    """How good a method's maps are."""
+
+    method: str
+    deletion: AgainstControls
+    insertion: AgainstControls
+    randomised: list[LayerCorrelation]
+    trained_again: Annotated[
+        Estimate | None, Field(description="rank correlation with the maps of another training; None with one seed")
+    ]
+    passes_randomisation: bool | None
+
+
+class ControlQuality(Entry):
+    """The same areas of a control."""
+
+    control: str
+    deletion: Estimate
+    insertion: Estimate
+
+
+class Faithfulness(Entry):
+    """How far the explanations of a model's best configuration can be trusted."""
+
+    configuration: str
+    seeds: list[int]
+    images: int
+    randomised_images: int
+    curves: Annotated[
+        dict[Literal["deletion", "insertion"], dict[str, list[float]]],
+        Field(description="mean probability of the answer after each 28 pixels, by method or control"),
+    ]
+    methods: list[MethodQuality]
+    controls: list[ControlQuality]
+
+
+class Lead(Estimate):
+    """A difference between the two models' changes."""
+
+    seeds: list[int]
+
+
+class Permutation(Entry):
+    """Training and testing with all pixels in one other order."""
+
+    changes: Annotated[dict[Model, Comparison], Field(description="permuted (a) against the baseline (b)")]
+    cnn_minus_ffnn: Annotated[Lead | None, Field(description="how much more the cnn changes")]
+
+
+class SizePoint(Entry):
+    """Test accuracy with so many training images."""
+
+    images: int
+    seeds: list[int]
+    accuracy: Estimate
+
+
+class SizeLead(Entry):
+    """How far the cnn is ahead with so many training images."""
+
+    images: int
+    seeds: list[int]
+    lead: Estimate
+
+
+class Experiments(Entry):
+    """Baselines trained on the data seen otherwise."""
+
+    permutation: Permutation
+    training_sizes: dict[Model, list[SizePoint]]
+    lead_of_the_cnn: list[SizeLead]
+
+
+class ReliabilityBin(Entry):
+    """Answers of like confidence."""
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
+class CalibrationSummary(Entry):
+    """How well probabilities mean what they say on the test set, mean over seeds."""
+
+    ece: float
+    brier: float
+    loss: float
+    bins: list[ReliabilityBin]
+
+
+class Calibration(Entry):
+    """Calibration of a model's best configuration as it is, and with a temperature fitted on validation."""
+
+    configuration: str
+    seeds: list[int]
+    temperatures: list[float]
+    before: CalibrationSummary
+    after: CalibrationSummary
+    loss_change: Estimate
