@@ -1,5 +1,6 @@
 """The page of a tiny real study: self-contained, honest about what is missing, and only text where text belongs."""
 
+import html
 import io
 import json
 import re
@@ -16,7 +17,7 @@ from fashion_compare.report.page import write_report
 from fashion_compare.report.summary import summary_table
 from fashion_compare.store import write_json
 from fashion_compare.study import engine, plan, results, spec
-from fashion_compare.study.explain import explain
+from fashion_compare.study.explain import make_explanations
 from fashion_compare.study.worker import dataset_of
 
 STUDY = """
@@ -43,7 +44,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
     assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
     found = results.collect(study, results.describe_dataset(dataset, study), root)
-    found["gradcam"] = explain(study, found, dataset, root)
+    make_explanations(study, found["best"], dataset, root, lambda _: None)
+    found = results.with_explanations(found, study, root)
     results.write_results(found, root)
     write_report(found, root)
     return root
@@ -109,15 +111,46 @@ def test_figures_are_files_with_their_data(root: Path) -> None:
 
 
 def test_the_gallery_shows_every_class_right_and_wrong(root: Path) -> None:
-    """Each class has a right and a wrong example unless there is none, and wrong ones have a second map."""
-    text = (root / "report.html").read_text()
-    right, wrong = text.count('<figure class="right">'), text.count('<figure class="wrong">')
+    """Each class has a right and a wrong answer of the cnn unless there is none, and an uncertain one."""
     found = json.loads((root / "results.json").read_text())
     name = found["best"]["cnn"]["configuration"]
     confusion = found["models"]["cnn"]["configurations"][name]["runs"][0]["confusion"]
-    assert right == sum(confusion[c][c] > 0 for c in range(10))
-    assert wrong == sum(sum(confusion[c]) > confusion[c][c] for c in range(10))
-    assert text.count('<div class="map">') == right + 2 * wrong
+    reasons = [(image["label"], image["reason"]) for image in found["gallery"]["images"]]
+    assert len(set(reasons)) == len(reasons)
+    for c in range(10):
+        assert ((c, "most confident right") in reasons) == (confusion[c][c] > 0)
+        assert ((c, "most confident wrong") in reasons) == (sum(confusion[c]) > confusion[c][c])
+        assert (c, "least certain") in reasons
+    for image in found["gallery"]["images"]:
+        right = image["answers"]["cnn"]["predicted"] == image["label"]
+        assert right == {"most confident right": True, "most confident wrong": False}.get(image["reason"], right)
+
+
+def test_a_wrong_answer_has_a_second_map(root: Path) -> None:
+    """Of every image and method, one map for the answer and, where it is wrong, one for the right class."""
+    found = json.loads((root / "results.json").read_text())
+    answers = [
+        answer | {"label": image["label"]}
+        for image in found["gallery"]["images"]
+        for answer in image["answers"].values()
+    ]
+    maps = sum(len(answer["maps"]) * (1 if answer["predicted"] == answer["label"] else 2) for answer in answers)
+    text = (root / "report.html").read_text()
+    assert text.count('<div class="map">') == maps
+    assert maps > 30 * 7
+    assert text.count(" hidden>") == sum(len(answer["maps"]) - 1 for answer in answers)
+
+
+def test_what_explanations_and_probes_found_is_on_the_page(root: Path) -> None:
+    """Curves of changed images, layers, tests of the maps, calibration: each has its figure and is in results.json."""
+    drawn = {path.stem for path in (root / "figures").glob("*.svg")}
+    assert {"probes", "shift-maps", "layers", "faithfulness-ffnn", "faithfulness-cnn", "randomisation", "reliability",
+            "averages", "first-layer-ffnn", "first-layer-cnn"} <= drawn  # fmt: skip
+    found = json.loads((root / "results.json").read_text())
+    text = html.unescape((root / "report.html").read_text())
+    assert {finding["id"] for finding in found["findings"]} >= {"faithful", "randomised"}
+    for finding in found["findings"]:
+        assert finding["text"] in text
 
 
 def test_two_seeds_give_no_verdict_and_say_so(root: Path) -> None:

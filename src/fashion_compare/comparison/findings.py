@@ -26,6 +26,8 @@ def findings(results: Mapping[str, Any]) -> list[Finding]:
             continue
         found += overfitting(model, base["fitting"])
         found += underfitting(model, base["fitting"])
+        found += plateau(model, base["fitting"])
+        found += divergence(model, results["failures"], part["configurations"])
         for entry in results["sensitivity"].get(model, []):
             found += influence(model, entry)
         for name, held in part["configurations"].items():
@@ -69,6 +71,53 @@ def underfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
             {key: fit[key] for key in ("gap", "epochs", "training_accuracy", "validation_accuracy")},
         )
     ]
+
+
+def plateau(model: str, fit: Mapping[str, Any]) -> list[Finding]:
+    """Fires when the last third of the epochs brought next to nothing on validation."""
+    if not fit["plateau"]:
+        return []
+    return [
+        finding(
+            "plateau",
+            model,
+            f"The baseline has reached a plateau: the last {fit['epochs'] // 3} of {fit['epochs']} epochs brought "
+            f"{points(fit['late_gain'])} points of validation accuracy over the best before them. More of the same "
+            "epochs would not help.",
+            {key: fit[key] for key in ("late_gain", "epochs")},
+        )
+    ]
+
+
+def divergence(model: str, failures: list[dict[str, Any]], configurations: Mapping[str, Any]) -> list[Finding]:
+    """Fires when runs with a learning rate above the baseline's diverged."""
+    base = configurations["baseline"]["config"]["learning_rate"]
+    diverged: dict[float, int] = {}
+    for failure in failures:
+        rate = _learning_rate(failure["configuration"], configurations)
+        if failure["model"] == model and "diverged" in failure["reason"] and rate is not None and rate > base:
+            diverged[rate] = diverged.get(rate, 0) + 1
+    if not diverged:
+        return []
+    runs = ", ".join(
+        f"{setting(rate)} ({count} run{'s' if count > 1 else ''})" for rate, count in sorted(diverged.items())
+    )
+    return [
+        finding(
+            "divergence",
+            model,
+            f"Training diverged at learning rates above the baseline's {setting(base)}: {runs}.",
+            {"baseline": base, "diverged": [[rate, count] for rate, count in sorted(diverged.items())]},
+        )
+    ]
+
+
+def _learning_rate(name: str, configurations: Mapping[str, Any]) -> float | None:
+    """Return the learning rate of a configuration of the study or of its grid; None for others, as of a design."""
+    if name in configurations:
+        return float(configurations[name]["config"]["learning_rate"])
+    parameter, _, value = name.partition("=")
+    return float(value) if parameter == "learning_rate" else None
 
 
 def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:

@@ -9,6 +9,10 @@ import numpy as np
 RISE = 0.02
 # A gap between training and validation accuracy that counts, in points.
 GAP = 0.02
+# What the last third of the epochs has to add to the best validation accuracy, or the curve has reached its plateau.
+PLATEAU = 0.002
+# With fewer epochs a third of them says nothing.
+_PLATEAU_EPOCHS = 6
 
 
 def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
@@ -18,7 +22,8 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
         `gap`: mean training minus validation accuracy at the last epoch; `lowest_loss_epoch`: where the mean
         validation loss is lowest; `rise`: how far it has risen at the last epoch, as a share of that minimum;
         `still_improving`: whether the lowest is the last epoch; `training_accuracy`, `validation_accuracy` at
-        the last epoch; `overfitting`, `underfitting`: what these say by the thresholds of this module.
+        the last epoch; `late_gain`: what the last third of the epochs added to the best mean validation accuracy;
+        `overfitting`, `underfitting`, `plateau`: what these say by the thresholds of this module.
     """
     last = min(len(history) for history in histories) - 1
     curves = {
@@ -29,6 +34,8 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
     gap = float(curves["train_accuracy"][last] - curves["validation_accuracy"][last])
     rise = float(curves["validation_loss"][last] / curves["validation_loss"][lowest] - 1)
     still_improving = lowest == last and last > 0
+    accuracy = curves["validation_accuracy"]
+    late_gain = float(accuracy.max() - accuracy[: last - last // 3 + 1].max())
     return {
         "epochs": last,
         "gap": gap,
@@ -37,6 +44,8 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
         "still_improving": still_improving,
         "training_accuracy": float(curves["train_accuracy"][last]),
         "validation_accuracy": float(curves["validation_accuracy"][last]),
+        "late_gain": late_gain,
+        "plateau": last >= _PLATEAU_EPOCHS and late_gain < PLATEAU,
         "overfitting": gap > GAP and rise > RISE,
         "underfitting": still_improving and gap <= GAP,
     }

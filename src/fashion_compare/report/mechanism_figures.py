@@ -78,7 +78,7 @@ def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_title(model)
         axes.set_xlabel("shifted to the right (pixels)")
         axes.set_ylabel("shifted down (pixels)")
-    caption = "Accuracy (%) of the trained baselines on shifted test images, by direction, mean over seeds."
+    caption = "Accuracy (%) of the trained baselines on some shifted test images, by direction, mean over seeds."
     return "shift-maps", figure, rows, caption
 
 
@@ -103,7 +103,7 @@ def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_title(model)
     figure.supylabel("accuracy of a linear readout (%)", fontsize=8)
     caption = (
-        "What each layer has told apart: test accuracy of a linear readout fitted to its output for 5,000 training "
+        "What each layer has told apart: test accuracy of a linear readout fitted to its output for some training "
         "images, mean over seeds with 95% intervals. “pixels” is the image itself."
     )
     return "layers", figure, rows, caption

@@ -16,7 +16,6 @@ from fashion_compare.study.mechanisms import compare_mechanisms, describe_mechan
 from fashion_compare.study.spec import BASELINE, Study
 from fashion_compare.study.trained import Trained, finished
 
-_AVERAGED_IMAGES = 500
 # Of integrated gradients in averages: far below what is seen in a picture.
 _TOLERANCE = 0.05
 
@@ -115,7 +114,7 @@ def _gallery(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str
 
 def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Arrays:
     say("Averaging maps by class …")
-    part = looked_at(dataset, _AVERAGED_IMAGES)
+    part = looked_at(dataset, next(iter(chosen.values())).sizes.averaged)
     images, labels, classes = dataset.test_images[part], dataset.test_labels[part], len(dataset.class_names)
     found: Arrays = {"images": class_means(images, labels, classes)}
     for model, held in chosen.items():

@@ -24,7 +24,6 @@ from fashion_compare.study.mechanisms import looked_at
 from fashion_compare.study.trained import Trained
 
 SEEDS = 3
-_PERTURBED_IMAGES, _RANDOMISED_IMAGES = 300, 100
 # Of integrated gradients: a tenth of a score of ten or more is nothing to the order of the pixels.
 _TOLERANCE = 0.1
 # Networks drawn for the randomised-weights check have seeds that no study uses by itself.
@@ -114,7 +113,7 @@ def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) ->
 
 def _perturb(networks: Trained, dataset: Dataset) -> Arrays:
     """Return deletion and insertion curves, (methods and controls, seeds, images, steps)."""
-    part = looked_at(dataset, _PERTURBED_IMAGES)
+    part = looked_at(dataset, networks.sizes.perturbed)
     images = dataset.test_images[part]
     # The controls are the same for every network.
     controls = control_maps(images, np.random.default_rng(0))
@@ -137,7 +136,7 @@ def _perturb(networks: Trained, dataset: Dataset) -> Arrays:
 
 def _randomise(networks: Trained, dataset: Dataset) -> Arrays:
     """Return correlations of maps for the right class: (methods, seeds, layers, images), and between trainings."""
-    part = looked_at(dataset, _RANDOMISED_IMAGES)
+    part = looked_at(dataset, networks.sizes.randomised)
     images, labels = dataset.test_images[part], dataset.test_labels[part]
 
     def maps_of(classifier: Any, method: str) -> NDArray[np.float32]:

@@ -15,10 +15,6 @@ from fashion_compare.explanation.representations import readout, representations
 from fashion_compare.study.kept import keep, kept
 from fashion_compare.study.trained import Trained
 
-# A fixed random part of the test set: more would change the curves less than the seeds do.
-TEST_IMAGES = 2_000
-_READOUT_IMAGES = 5_000
-
 
 def make_mechanisms(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> None:
     """Probe a model's networks with changed images and read out their layers, unless that is done already."""
@@ -100,8 +96,12 @@ def _path(networks: Trained) -> Path:
 
 
 def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> Arrays:
-    part, learned = looked_at(dataset, TEST_IMAGES), evaluation_part(len(dataset.train_labels), _READOUT_IMAGES)
+    part, learned = (
+        looked_at(dataset, networks.sizes.probed),
+        evaluation_part(len(dataset.train_labels), networks.sizes.readout),
+    )
     images, labels = dataset.test_images[part], dataset.test_labels[part]
+    mapped = networks.sizes.shift_map
     found: dict[str, list[NDArray[Any]]] = {}
     for seed in networks.seeds:
         say(f"Probing {networks.model}/{networks.name}/seed-{seed} with changed images …")
@@ -112,7 +112,7 @@ def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) ->
 
         for held in PROBES:
             found.setdefault(held.name, []).append(probe(answers, images, labels, held))
-        found.setdefault("shift_map", []).append(shift_map(answers, images, labels))
+        found.setdefault("shift_map", []).append(shift_map(answers, images[:mapped], labels[:mapped]))
         features = representations(networks.model, classifier, dataset.train_images[learned])
         tested = representations(networks.model, classifier, images)
         right = {

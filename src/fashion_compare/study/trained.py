@@ -1,6 +1,6 @@
 """Trained networks back from their run directories."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,31 @@ from fashion_compare.study.spec import Study
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How many images each part of the explanations looks at: fixed parts, drawn once.
+
+    Attributes:
+        probed: test images, changed in every way.
+        shift_map: test images, shifted in every direction.
+        readout: training images that a layer's readout is fitted to.
+        perturbed: test images, deleted and inserted.
+        randomised: test images for the randomised-weights check.
+        averaged: test images in mean maps.
+    """
+
+    probed: int = 2_000
+    shift_map: int = 500
+    readout: int = 5_000
+    perturbed: int = 300
+    randomised: int = 100
+    averaged: int = 500
+
+
+# For a study on a part of the training images, which is a first look itself.
+SKETCH = Sizes(probed=500, shift_map=100, readout=2_000, perturbed=100, randomised=30, averaged=100)
+
+
+@dataclass(frozen=True)
 class Trained:
     """A configuration's finished runs.
 
@@ -23,6 +48,7 @@ class Trained:
         configuration: its settings.
         seeds: of the finished runs.
         root: the study's directory.
+        sizes: how many images its explanations look at.
     """
 
     model: str
@@ -30,6 +56,7 @@ class Trained:
     configuration: Configuration
     seeds: tuple[int, ...]
     root: Path
+    sizes: Sizes = Sizes()
 
     def directory(self, seed: int) -> RunDirectory:
         """Return where the run of a seed is."""
@@ -44,15 +71,17 @@ class Trained:
         return build(self.configuration, seed=seed, mean=0.0, deviation=1.0)
 
     def identity(self) -> dict[str, Any]:
-        """Return what says which networks these are, JSON-ready."""
+        """Return what says which networks these are, and how closely they are looked at, JSON-ready."""
         hashes = [self.directory(seed).claimed_hash() for seed in self.seeds]
-        return {"model": self.model, "configuration": self.name, "seeds": list(self.seeds), "runs": hashes}
+        networks = {"model": self.model, "configuration": self.name, "seeds": list(self.seeds), "runs": hashes}
+        return networks | {"images": asdict(self.sizes)}
 
 
 def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> Trained:
     """Return a configuration's finished runs, the first `most` of them."""
     seeds = [seed for seed in study.seeds if RunDirectory(run_path(root, model, name, seed)).is_done]
-    return Trained(model, name, study.models[model][name], tuple(seeds[:most]), root)
+    sizes = Sizes() if study.training_images is None else SKETCH
+    return Trained(model, name, study.models[model][name], tuple(seeds[:most]), root, sizes)
 
 
 def load_classifier(configuration: Configuration, directory: RunDirectory) -> Classifier:
