@@ -63,6 +63,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
     from fashion_compare.study import merge, plan, results, spec, tuning
+    from fashion_compare.study.audit import make_audit
     from fashion_compare.study.engine import Outcome, run_all
     from fashion_compare.study.explain import make_explanations
     from fashion_compare.study.local import available_cores
@@ -108,6 +109,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         failures = results.known_failures(whole, root) | total.failures
         found = results.collect(whole, described, root, failures)
         make_explanations(whole, found["best"], dataset, root, console.say)
+        make_audit(whole, dataset, root, console.say)
         finish(results.with_explanations(found, whole, root), root)
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:

@@ -36,6 +36,7 @@ def _explain_study(root: Path, data: str) -> None:
     from fashion_compare.lock import exclusive
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
+    from fashion_compare.study.audit import make_audit
     from fashion_compare.study.explain import make_explanations
     from fashion_compare.study.schema import check_dataset
 
@@ -47,6 +48,7 @@ def _explain_study(root: Path, data: str) -> None:
         study = tuning.with_winners(spec.load_study(str(root / "study.yaml")), identity, root)
         found = results.collect(study, described, root, results.known_failures(study, root))
         make_explanations(study, found["best"], dataset, root, console.say)
+        make_audit(study, dataset, root, console.say)
         finish(results.with_explanations(found, study, root), root)
 
 

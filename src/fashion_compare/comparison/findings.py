@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fashion_compare.comparison.audit_findings import audit_findings
 from fashion_compare.comparison.mechanism_findings import mechanism_findings
 from fashion_compare.comparison.wording import Finding, along, finding, parameter_name, percent, points, setting
 
@@ -37,7 +38,7 @@ def findings(results: Mapping[str, Any]) -> list[Finding]:
     for failure in results["failures"]:
         found.append(finding("failure", failure["model"], f"{failure['run']} failed: {failure['reason']}", {}))
     found += winner(results["head_to_head"])
-    return found + mechanism_findings(results)
+    return found + mechanism_findings(results) + audit_findings(results["audit"], class_names)
 
 
 def overfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:

@@ -69,7 +69,7 @@ def calibrated_joint(labels: Labels, probabilities: Probabilities) -> NDArray[np
     joint = confident_joint(labels, probabilities)
     frequency = np.bincount(labels, minlength=len(joint)) / len(labels)
     # Only a class of no images has an empty row: of the others, one at least reaches its mean.
-    return joint * (frequency / np.maximum(joint.sum(axis=1), 1))[:, None]
+    return np.asarray(joint * (frequency / np.maximum(joint.sum(axis=1), 1))[:, None])
 
 
 def suspected_label_errors(labels: Labels, probabilities: Probabilities) -> SuspectedErrors:

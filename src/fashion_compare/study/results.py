@@ -24,6 +24,7 @@ from fashion_compare.evaluation.contributions import METRICS
 from fashion_compare.evaluation.metrics import SCALAR_METRICS
 from fashion_compare.evaluation.predictions import PARTS, Predictions, load_predictions
 from fashion_compare.store import RunDirectory, write_json, write_text
+from fashion_compare.study.audit import describe_audit
 from fashion_compare.study.designs import all_runs
 from fashion_compare.study.environment import environment
 from fashion_compare.study.experiments import read_experiments
@@ -153,7 +154,8 @@ def collect(
 
 def with_explanations(results: dict[str, Any], study: Study, root: Path) -> dict[str, Any]:
     """Return the results with what the explanations in the study's directory say, and with findings from it all."""
-    results = results | describe_explanations(study, results["best"], root)
+    audit = describe_audit(study, described_identity(results["dataset"]), root)
+    results = results | describe_explanations(study, results["best"], root) | {"audit": audit}
     return results | {"findings": findings(results)}
 
 

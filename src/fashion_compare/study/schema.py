@@ -14,6 +14,7 @@ from fashion_compare.errors import UserError
 from fashion_compare.store import read_json, to_json
 from fashion_compare.study.schema_comparisons import Best, ClassComparison, HeadToHead, VariationComparison
 from fashion_compare.study.schema_explanations import (
+    Audit,
     Calibration,
     Experiments,
     Faithfulness,
@@ -87,6 +88,7 @@ class Results(Entry):
     gallery: Gallery | None
     mechanisms: dict[Model, Mechanisms]
     probe_leads: list[ProbeLead]
+    audit: Annotated[Audit | None, Field(description="None for a study on a part of the training images")]
     faithfulness: dict[Model, Faithfulness]
     findings: list[Finding]
     failures: list[Failure]

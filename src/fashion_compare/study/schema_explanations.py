@@ -207,3 +207,83 @@ class Calibration(Entry):
     before: CalibrationSummary
     after: CalibrationSummary
     loss_change: Estimate
+
+
+class Copies(Entry):
+    """Images that repeat an earlier one."""
+
+    parts: Annotated[tuple[str, str], Field(description="of the earlier image and of the one that repeats it")]
+    mirrored: bool
+    images: int
+    labels_differ: int
+
+
+class Near(Entry):
+    """How many images of a part have a near neighbour among those that may be trained on."""
+
+    images: int
+    threshold: Annotated[float, Field(description="root mean square difference a pixel, in grey levels")]
+    near: int
+    share_near: float
+    labels_differ: int
+    share_differing: float | None
+    median_distance: float
+
+
+class SuspectedPair(Entry):
+    """Images of one class that probably belong to another."""
+
+    given: int
+    suggested: int
+    images: int
+
+
+class SuspectedImage(Entry):
+    """One image whose label is probably wrong."""
+
+    index: int
+    given: int
+    suggested: int
+    margin: Annotated[float, Field(description="probability of the given label minus the highest other one")]
+
+
+class Suspected(Entry):
+    """Images whose label is probably wrong, by confident learning."""
+
+    suspected: int
+    pairs: list[SuspectedPair]
+    most_suspicious: list[SuspectedImage]
+
+
+class WithAndWithout(Entry):
+    """Test accuracy of a baseline on all images, and without the suspected ones: a secondary figure."""
+
+    all: Estimate
+    without_suspected: Estimate
+
+
+class SuspectedTest(Suspected):
+    """Suspected test images, by the mean probabilities of all baselines."""
+
+    accuracy: dict[Model, WithAndWithout]
+
+
+class LabelErrors(Entry):
+    """Suspected label errors of training images, by networks that did not see them, and of test images."""
+
+    models: list[Model]
+    folds: int
+    train: Suspected
+    test: SuspectedTest | None
+
+
+class Audit(Entry):
+    """What the data say about themselves."""
+
+    class_counts: dict[Literal["train", "validation", "test"], list[int]]
+    copies: list[Copies]
+    neighbours: Annotated[
+        dict[Literal["test", "validation"], Near],
+        Field(description="test images' among all others; validation images' among training images"),
+    ]
+    label_errors: LabelErrors | None
