@@ -81,7 +81,10 @@ def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.axhline(0, color=INK, linewidth=0.6)
         axes.set_xticks(range(len(names)), names, rotation=30)
         axes.set_title(model)
-        axes.legend(fontsize=6.5)
+    shown = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(shown.values(), shown.keys(), loc="outside right center", fontsize=7)
     figure.supylabel("rank correlation of the maps", fontsize=8)
     figure.supxlabel("random weights from the last layer back to …", fontsize=8)
     caption = (
