@@ -67,7 +67,8 @@ def label_errors(held: Mapping[str, Any], images: int, class_names: Sequence[str
             f"{suspected:,} of {images:,} training images ({percent(suspected / images)}) are confidently of another "
             f"class than their label says, to networks that did not see them ({' and '.join(held['models'])}, "
             f"{held['folds']} folds). Most often a {class_names[pair['given']]} that "
-            f"looks like a {class_names[pair['suggested']]} ({pair['images']:,}). They are suspects, wrong or merely hard; nothing was left out for them.",
+            f"looks like a {class_names[pair['suggested']]} ({pair['images']:,}). They "
+            "are suspects, wrong or merely hard; nothing was left out for them.",
             {"suspected": suspected, "images": images},
         )
     ]
