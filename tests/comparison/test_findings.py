@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fashion_compare.comparison import findings as rules
+from fashion_compare.comparison import wording
 from fashion_compare.comparison.findings import findings
 
 CLASSES = ["T-shirt/top", "Trouser", "Shirt"]
@@ -19,12 +20,14 @@ FIT = {
     "validation_accuracy": 0.889,
     "overfitting": False,
     "underfitting": False,
+    "late_gain": 0.01,
+    "plateau": False,
 }
 
 
 def base(**fit: Any) -> dict[str, Any]:
     """Return a baseline's entry."""
-    return {"runs": [{}], "fitting": FIT | fit, "mean": {"confusion": CLEAN}}
+    return {"runs": [{}], "fitting": FIT | fit, "mean": {"confusion": CLEAN}, "config": {"learning_rate": 0.001}}
 
 
 def results(**parts: Any) -> dict[str, Any]:
@@ -35,6 +38,12 @@ def results(**parts: Any) -> dict[str, Any]:
         "sensitivity": {},
         "failures": [],
         "head_to_head": {},
+        "mechanisms": {},
+        "probe_leads": [],
+        "experiments": None,
+        "calibration": {},
+        "faithfulness": {},
+        "audit": None,
     } | parts
 
 
@@ -165,7 +174,7 @@ def test_without_a_pairing_there_is_no_winner() -> None:
 
 def test_a_failure_is_a_finding() -> None:
     """Each failed run is named with its reason, for the model it belongs to."""
-    failure = {"model": "ffnn", "run": "ffnn/l2/seed-0", "reason": "diverged"}
+    failure = {"model": "ffnn", "run": "ffnn/l2/seed-0", "reason": "diverged", "configuration": "l2"}
     found = findings(results(failures=[failure]))
     assert one(found, "failure") == "ffnn/l2/seed-0 failed: diverged"
     assert found[0]["model"] == "ffnn"
@@ -212,7 +221,50 @@ def test_a_model_whose_baseline_did_not_finish_is_passed_over() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0123, "+1.23"), (-0.0123, "−1.23"), (0.0, "+0.00"), (-0.1, "−10.00")])
 def test_points_carry_their_sign(value: float, text: str) -> None:
     """A difference is printed in percentage points with a sign, the minus as typography has it."""
-    assert rules.points(value) == text
-    assert rules.percent(0.1234) == "12.3%"
-    assert rules.parameter_name("learning_rate") == "learning rate"
-    assert rules.parameter_name("weight_decay") == "weight decay"
+    assert wording.points(value) == text
+    assert wording.percent(0.1234) == "12.3%"
+    assert wording.parameter_name("learning_rate") == "learning rate"
+    assert wording.parameter_name("weight_decay") == "weight decay"
+
+
+def test_a_plateau_is_said_with_its_numbers() -> None:
+    """It fires on the flag alone: which epochs brought how little."""
+    text = one(rules.plateau("ffnn", FIT | {"plateau": True, "late_gain": 0.0004}), "plateau")
+    for number in ("last 5 of 15", "+0.04 points"):
+        assert number in text
+    assert rules.plateau("ffnn", FIT) == []
+
+
+CONFIGURATIONS = {
+    "baseline": {"config": {"learning_rate": 0.001}},
+    "higher": {"config": {"learning_rate": 0.1}},
+    "lower": {"config": {"learning_rate": 0.0001}},
+}
+
+
+def failure(configuration: str, reason: str = "diverged: non-finite loss", model: str = "ffnn") -> dict[str, Any]:
+    return {"model": model, "configuration": configuration, "reason": reason, "run": f"{model}/{configuration}/seed-0"}
+
+
+def test_divergence_is_said_by_learning_rate() -> None:
+    """Runs of variations and of grids count together, by their learning rate, ascending."""
+    failures = [failure("higher"), failure("learning_rate=0.1"), failure("learning_rate=0.03")]
+    text = one(rules.divergence("ffnn", failures, CONFIGURATIONS), "divergence")
+    assert "above the baseline's 0.001: 0.03 (1 run), 0.1 (2 runs)" in text
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [],
+        [failure("higher", reason="the disk is full")],
+        [failure("lower")],
+        [failure("baseline")],
+        [failure("higher", model="cnn")],
+        [failure("design-0003"), failure("batch_size=512")],
+    ],
+    ids=["none", "another reason", "a lower rate", "the baseline's rate", "another model", "no known rate"],
+)
+def test_other_failures_are_no_divergence(failures: list[dict[str, Any]]) -> None:
+    """Only runs of this model that diverged at a higher learning rate speak of it."""
+    assert rules.divergence("ffnn", failures, CONFIGURATIONS) == []

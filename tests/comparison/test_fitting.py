@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fashion_compare.comparison.fitting import GAP, RISE, fitting
+from fashion_compare.comparison.fitting import GAP, PLATEAU, RISE, fitting
 
 
 def history(
@@ -77,3 +77,29 @@ def test_before_any_training_there_is_nothing_to_fit() -> None:
     """A run of no epochs is neither over- nor underfitting."""
     got = fitting([OVERFIT[:1]])
     assert (got["epochs"], got["still_improving"], got["overfitting"], got["underfitting"]) == (0, False, False, False)
+
+
+def accuracies(*values: float) -> list[dict[str, Any]]:
+    return history([0.5] * len(values), list(values), [1.0] * len(values))
+
+
+def test_a_plateau_by_hand() -> None:
+    """Of nine epochs the last three count: a gain below the threshold is a plateau, at the threshold it is none."""
+    rising = (0.1, 0.5, 0.6, 0.7, 0.8, 0.85, 0.86)
+    flat = fitting([accuracies(*rising, 0.859, 0.861, 0.86)])
+    assert flat["late_gain"] == pytest.approx(0.001)
+    assert flat["plateau"]
+    better = fitting([accuracies(*rising, 0.859, 0.86 + 1.5 * PLATEAU, 0.86)])
+    assert better["late_gain"] == pytest.approx(1.5 * PLATEAU)
+    assert not better["plateau"]
+
+
+def test_a_fall_is_a_gain_of_nothing() -> None:
+    """Validation accuracy that falls at the end gained nothing, and never less than nothing."""
+    assert fitting([accuracies(0.1, 0.5, 0.6, 0.7, 0.6, 0.5, 0.4)])["late_gain"] == 0
+
+
+def test_few_epochs_have_no_plateau() -> None:
+    """With fewer than six epochs a third of them says nothing, however flat they are."""
+    assert fitting([accuracies(0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)])["plateau"]
+    assert not fitting([accuracies(0.1, 0.5, 0.5, 0.5, 0.5, 0.5)])["plateau"]

@@ -41,7 +41,8 @@ def control_maps(images: Images, generator: np.random.Generator) -> dict[str, Ma
         "random": generator.random(images.shape),
         "centre Gaussian": np.broadcast_to(blob, images.shape),
         "blurred random": ndimage.gaussian_filter(generator.normal(size=images.shape), (0, _BLUR, _BLUR)),
-        "edges": np.hypot(ndimage.sobel(grey, axis=1), ndimage.sobel(grey, axis=2)),
+        # Image by image: Sobel's filter smooths along every other axis, the images' too.
+        "edges": np.stack([np.hypot(ndimage.sobel(image, axis=0), ndimage.sobel(image, axis=1)) for image in grey]),
     }
     return {name: maps[name].astype(np.float32) for name in CONTROLS}
 

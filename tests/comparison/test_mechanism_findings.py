@@ -1,0 +1,239 @@
+"""Each rule about mechanisms makes its sentence when the intervals call for it, and none when they do not."""
+
+from typing import Any
+
+import pytest
+
+from fashion_compare.comparison import mechanism_findings as rules
+
+
+def estimate(mean: float, half: float = 0.01) -> dict[str, Any]:
+    return {
+        "mean": mean,
+        "interval": [mean - half, mean + half],
+        "deviation_over_seeds": 0.001,
+        "covers": "seeds and images",
+    }
+
+
+def one(found: list[dict[str, Any]], rule: str) -> str:
+    assert [finding["id"] for finding in found] == [rule]
+    assert set(found[0]) == {"id", "model", "text", "values"}
+    return str(found[0]["text"])
+
+
+NOTHING: dict[str, Any] = {
+    "mechanisms": {}, "probe_leads": [], "experiments": None, "calibration": {}, "faithfulness": {},
+}  # fmt: skip
+
+
+def test_nothing_to_say_is_said_in_no_words() -> None:
+    """Without explanations and experiments there are no findings about them."""
+    assert rules.mechanism_findings(NOTHING) == []
+
+
+def shift_curve(change: dict[str, Any]) -> dict[str, Any]:
+    points = [
+        {"amount": 0, "accuracy": estimate(0.88), "change": None},
+        {"amount": 2, "accuracy": estimate(0.57), "change": change},
+    ]
+    return {"probes": [{"probe": "shift", "unit": "pixels", "unchanged": 0, "points": points}], "layers": []}
+
+
+def test_a_costly_shift_is_said() -> None:
+    """With change, interval and what is left."""
+    text = one(rules.shifted("ffnn", shift_curve(estimate(-0.31))), "shifted")
+    for words in ("2 pixels", "−31.00 [−32.00, −30.00]", "57.0%"):
+        assert words in text
+
+
+@pytest.mark.parametrize("change", [estimate(-0.011, 0.01), estimate(0.1)])
+def test_a_shift_without_a_shown_cost_is_not(change: dict[str, Any]) -> None:
+    """An interval that comes within half a point of nothing is not enough."""
+    assert rules.shifted("ffnn", shift_curve(change)) == []
+    assert rules.shifted("ffnn", {"probes": []}) == []
+
+
+def readouts(hidden: float, half: float = 0.01) -> dict[str, Any]:
+    names = ("pixels", "dense1", "dense2")
+    return {
+        "layers": [{"layer": n, "accuracy": estimate(a, half)} for n, a in zip(names, (0.77, hidden, 0.9), strict=True)]
+    }
+
+
+def test_what_layers_add_is_said() -> None:
+    """The last hidden layer against the pixels; the scores behind it are no hidden layer."""
+    text = one(rules.last_layer("cnn", readouts(0.86)), "last_layer")
+    for words in ("86.0%", "dense1", "77.0%"):
+        assert words in text
+
+
+def test_layers_that_add_nothing_shown_are_not_said() -> None:
+    """Intervals that touch say nothing, and a network without hidden layer has nothing to compare."""
+    assert rules.last_layer("cnn", readouts(0.79)) == []
+    assert rules.last_layer("ffnn", {"layers": readouts(0.9)["layers"][:2]}) == []
+
+
+def lead(mean: float, half: float = 0.01, probe: str = "noise") -> list[dict[str, Any]]:
+    return [{"probe": probe, "seeds": [0, 1, 2], "lead": estimate(mean, half)}]
+
+
+@pytest.mark.parametrize(("mean", "better", "other"), [(0.09, "cnn", "ffnn"), (-0.09, "ffnn", "cnn")])
+def test_who_stands_changed_images_better(mean: float, better: str, other: str) -> None:
+    """The model that loses less is named, with the size of the lead and its interval, low to high."""
+    text = one(rules.probe_leads(lead(mean)), "probe_lead")
+    for words in (f"the {better} stands it better", f"than the {other}", "9.00 points", "[8.00, 10.00]", "Noise"):
+        assert words in text
+
+
+@pytest.mark.parametrize("held", [lead(0.01, 0.02), lead(-0.01, 0.02), lead(0.004, 0.001), lead(-0.004, 0.001), []])
+def test_no_lead_is_claimed_without_an_interval_beyond_zero(held: list[dict[str, Any]]) -> None:
+    """Neither where zero is possible nor where the lead is below half a point."""
+    assert rules.probe_leads(held) == []
+
+
+def permutation(verdict: str, mean: float = -0.05, bound: float | None = None) -> dict[str, Any]:
+    return estimate(mean) | {"verdict": verdict, "seeds": [0, 1, 2], "no_difference_larger_than": bound}
+
+
+def test_permuted_pixels_that_matter() -> None:
+    """A verdict is said with the change and its interval."""
+    text = one(rules.permuted("cnn", permutation("worse")), "permuted")
+    for words in ("the cnn gets worse", "−5.00 [−6.00, −4.00]", "3 seeds"):
+        assert words in text
+    assert "gets better" in one(rules.permuted("ffnn", permutation("better", 0.05)), "permuted")
+
+
+def test_permuted_pixels_that_are_shown_not_to_matter() -> None:
+    """No difference larger than the bound is a finding too."""
+    text = one(rules.permuted("ffnn", permutation("undecided", 0.0, 0.004)), "permuted")
+    for words in ("does not matter to the ffnn", "no difference larger than 0.40 points"):
+        assert words in text
+
+
+@pytest.mark.parametrize("verdict", ["undecided", "no verdict"])
+def test_an_open_permutation_is_not_said(verdict: str) -> None:
+    """Neither shown to matter nor shown not to."""
+    assert rules.permuted("ffnn", permutation(verdict)) == []
+
+
+def test_the_gap_of_the_permutation() -> None:
+    """The model that loses more lives on neighbourhood; zero within the interval says nothing."""
+    text = one(rules.permutation_gap(estimate(-0.04)), "permutation_gap")
+    for words in ("4.00 points", "more to the cnn than to the ffnn", "[3.00, 5.00]"):
+        assert words in text
+    assert "more to the ffnn than to the cnn" in one(rules.permutation_gap(estimate(0.04)), "permutation_gap")
+    assert rules.permutation_gap(estimate(-0.005)) == []
+    assert rules.permutation_gap(None) == []
+
+
+def leads(*pairs: tuple[int, float]) -> list[dict[str, Any]]:
+    return [{"images": images, "seeds": [0, 1, 2], "lead": estimate(mean)} for images, mean in pairs]
+
+
+def test_who_leads_with_few_and_with_many_images() -> None:
+    """It fires when the lead changes sides, between the smallest and the largest set that decide."""
+    text = one(rules.data_hunger(leads((100, -0.05), (300, 0.001), (55_000, 0.02))), "data_hunger")
+    for words in ("Few images favour the ffnn, many the cnn", "100", "5.00 points", "55,000", "2.00"):
+        assert words in text
+    assert "favour the cnn, many the ffnn" in one(rules.data_hunger(leads((100, 0.05), (300, -0.02))), "data_hunger")
+
+
+@pytest.mark.parametrize(
+    "held", [leads((100, 0.05), (300, 0.02)), leads((100, -0.005), (300, 0.02)), leads((100, 0.05)), []]
+)
+def test_a_lead_that_stays_is_not_said(held: list[dict[str, Any]]) -> None:
+    """One side throughout, an undecided other side, or one size alone."""
+    assert rules.data_hunger(held) == []
+
+
+def calibrated(temperature: float, change: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "configuration": "baseline",
+        "temperatures": [temperature - 0.1, temperature + 0.1],
+        "loss_change": change,
+        "before": {"loss": 0.349, "ece": 0.035},
+        "after": {"loss": 0.318, "ece": 0.008},
+    }
+
+
+def test_confidence_that_a_temperature_mends() -> None:
+    """Too sure above 1, not sure enough below, with loss and error before and after."""
+    text = one(rules.confidence("ffnn", calibrated(1.4, estimate(-0.03))), "confidence")
+    for words in ("too sure of itself", "1.40", "0.318 instead of 0.349", "0.8% instead of 3.5%"):
+        assert words in text
+    assert "not sure enough" in one(rules.confidence("ffnn", calibrated(0.8, estimate(-0.03))), "confidence")
+
+
+@pytest.mark.parametrize(
+    "held", [calibrated(1.04, estimate(-0.03)), calibrated(1.4, estimate(-0.005)), calibrated(1.4, estimate(0.03))]
+)
+def test_confidence_that_needs_no_mending(held: dict[str, Any]) -> None:
+    """A temperature near 1, or one that does not lower the test loss for certain, says nothing."""
+    assert rules.confidence("ffnn", held) == []
+
+
+CONTROLS = ["random", "centre Gaussian", "blurred random", "edges"]
+
+
+def method(name: str, deletion: int, insertion: int, *, passes: bool | None = True) -> dict[str, Any]:
+    return {
+        "method": name,
+        "deletion": {"area": estimate(0.1), "beats": CONTROLS[:deletion]},
+        "insertion": {"area": estimate(0.9), "beats": CONTROLS[:insertion]},
+        "randomised": [{"layer": "conv1", "correlation": estimate(-0.001)}],
+        "trained_again": None if passes is None else estimate(0.26),
+        "passes_randomisation": passes,
+    }
+
+
+def methods_tried(*methods: dict[str, Any]) -> dict[str, Any]:
+    return {"controls": [{"control": control} for control in CONTROLS], "methods": list(methods)}
+
+
+def test_methods_that_beat_all_controls_passed_and_others_failed() -> None:
+    """All four in both curves, or it failed, with how many it beats."""
+    text = one(
+        rules.faithful("cnn", methods_tried(method("IG", 4, 4), method("CAM", 4, 3), method("X", 0, 4))), "faithful"
+    )
+    assert "IG passed, ahead of all 4 in both" in text
+    assert "CAM (ahead of 4 and 3 of them) and X (ahead of 0 and 4 of them) failed" in text
+
+
+def test_all_passed_or_none() -> None:
+    """Neither sentence mentions an empty group."""
+    assert "failed" not in one(rules.faithful("cnn", methods_tried(method("IG", 4, 4))), "faithful")
+    assert "no method passed; CAM" in one(rules.faithful("cnn", methods_tried(method("CAM", 1, 1))), "faithful")
+
+
+def test_the_randomised_weights_check_says_both_ways() -> None:
+    """Passed and failed methods with both correlations, and no minus before zero."""
+    text = one(
+        rules.randomised("cnn", methods_tried(method("IG", 4, 4), method("CAM", 4, 4, passes=False))), "randomised"
+    )
+    assert "IG (0.00 against 0.26) passed; CAM (0.00 against 0.26) failed" in text
+
+
+def test_one_seed_gives_no_verdict_on_random_weights() -> None:
+    """Without another training there is nothing to compare with, and nothing is said."""
+    assert rules.randomised("cnn", methods_tried(method("IG", 4, 4, passes=None))) == []
+
+
+def test_all_rules_are_asked() -> None:
+    """Results with something of everything have every finding."""
+    found = rules.mechanism_findings(
+        {
+            "mechanisms": {"cnn": shift_curve(estimate(-0.3)) | readouts(0.86)},
+            "probe_leads": lead(0.09),
+            "experiments": {
+                "permutation": {"changes": {"cnn": permutation("worse")}, "cnn_minus_ffnn": estimate(-0.04)},
+                "lead_of_the_cnn": leads((100, -0.05), (55_000, 0.02)),
+            },
+            "calibration": {"cnn": calibrated(1.4, estimate(-0.03))},
+            "faithfulness": {"cnn": methods_tried(method("IG", 4, 4))},
+        }
+    )
+    assert [finding["id"] for finding in found] == [
+        "shifted", "last_layer", "probe_lead", "permuted", "permutation_gap", "data_hunger", "confidence", "faithful",
+        "randomised",
+    ]  # fmt: skip
