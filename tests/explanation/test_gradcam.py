@@ -197,3 +197,71 @@ def test_a_single_unit_covers_its_receptive_field():
     expected = np.zeros((12, 12))
     expected[4:7, 4:7] = 7
     np.testing.assert_array_equal(placed[0], expected)
+
+
+def test_hirescam_by_hand(by_hand):
+    """Class 0 weighs each place by its own gradient: (1·2 - 4·0, 2·5, 3·1, -2·1 - 4·1), none below zero."""
+    coarse, _ = grad_cam(*by_hand, np.array([0]), method="HiResCAM")
+    np.testing.assert_array_equal(coarse, [[[2, 10], [3, 0]]])
+    # Class 1: -A + B/2 at the last place alone is -1/2.
+    assert not grad_cam(*by_hand, np.array([1]), method="HiResCAM")[0].any()
+
+
+def test_grad_cam_plus_plus_by_hand(by_hand):
+    """Class 0: A's places share 1/(2 + g·9) of their positive gradients each, as ΣA = 9; B has no positive gradient.
+
+    Gradients 1, 2, 3: α = 1/(2 + 9), 1/(2 + 18), 1/(2 + 27), so A weighs 1/11 + 2/20 + 3/29.
+    """
+    coarse, _ = grad_cam(*by_hand, np.array([0]), method="Grad-CAM++")
+    weight = 1 / 11 + 2 / 20 + 3 / 29
+    np.testing.assert_allclose(coarse[0], weight * np.array([[2, 5], [1, 1]]), rtol=1e-7)
+    # Class 1: B's last place has the gradient 1/2, and ΣB = 1; A's are all negative.
+    coarse, _ = grad_cam(*by_hand, np.array([1]), method="Grad-CAM++")
+    np.testing.assert_allclose(coarse[0], [[0, 0], [0, 0.5 / (2 + 0.5)]], rtol=1e-7)
+
+
+def test_grad_cam_plus_plus_without_gradient_is_zero(by_hand):
+    """A class that depends on nothing has a map of zeros, not of 0/0."""
+    module, image = by_hand
+    with torch.no_grad():
+        module.dense.weight.zero_()
+    coarse, placed = grad_cam(module, image, np.array([0]), method="Grad-CAM++")
+    assert not coarse.any()
+    assert not placed.any()
+
+
+@pytest.mark.parametrize("layer", ["relu2", "relu1"])
+def test_both_methods_on_lenet5_against_autograd(layer):
+    """The formulas by autograd in float64, at any layer before the dense ones, each image for its own class."""
+    torch.manual_seed(4)
+    module = LeNet5().double().eval()
+    images, targets = torch.randn(4, 1, 28, 28, dtype=torch.float64), np.array([1, 5, 5, 9])
+    maps, values = None, images
+    for name, child in module.named_children():
+        values = child(values)
+        maps = values if name == layer else maps
+    scores = values[torch.arange(4), torch.from_numpy(targets)]
+    (g,) = torch.autograd.grad(scores.sum(), maps)
+    places = torch.relu((g * maps).sum(dim=1)).detach().numpy()
+    alpha = torch.zeros_like(g)
+    bottom = 2 * g**2 + g**3 * maps.sum(dim=(2, 3), keepdim=True)
+    alpha[bottom != 0] = (g**2)[bottom != 0] / bottom[bottom != 0]
+    weighed = (alpha * torch.relu(g)).sum(dim=(2, 3), keepdim=True) * maps
+    plus_plus = torch.relu(weighed.sum(dim=1)).detach().numpy()
+    for method, expected in (("HiResCAM", places), ("Grad-CAM++", plus_plus)):
+        coarse, placed = grad_cam(module, images, targets, layer, method)
+        assert expected.any()
+        np.testing.assert_allclose(coarse, expected, rtol=1e-6, atol=1e-7 * expected.max())
+        assert placed.shape == (4, 28, 28)
+    assert all(p.grad is None for p in module.parameters())
+    assert not any(child._forward_hooks or child._backward_hooks for child in module.modules())
+
+
+def test_hirescam_is_grad_cam_where_gradients_do_not_vary(by_hand):
+    """With one weight a map, each place's gradient is the map's mean."""
+    module, image = by_hand
+    with torch.no_grad():
+        module.dense.weight[0] = torch.tensor([3.0] * 4 + [-1.0] * 4)
+    first, second = (grad_cam(module, image, np.array([0]), method=method)[0] for method in ("Grad-CAM", "HiResCAM"))
+    assert first.any()
+    np.testing.assert_array_equal(first, second)

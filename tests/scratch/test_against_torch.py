@@ -68,6 +68,37 @@ def test_objective_and_gradient_equal_autograd(activation, dropout, seed, batch,
     np.testing.assert_allclose(network.gradient, expected_gradient, rtol=0, atol=1e-12 * scale + 1e-16)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_the_gradient_of_the_images_equals_autograd(activation, batch_norm):
+    """In evaluation mode: dropout is off, batch normalisation uses its running averages; no parameter moves."""
+    generator = np.random.default_rng(1)
+    network = Network((7, 9, 6, 4), dtype="float64", activation=activation, batch_norm=batch_norm, dropout=0.5)
+    for norm in network.norms:
+        norm.mean[...], norm.variance[...] = (
+            generator.normal(size=norm.mean.shape),
+            generator.uniform(0.5, 2, norm.mean.shape),
+        )
+        norm.gamma[...], norm.beta[...] = generator.normal(size=(2, len(norm.gamma)))
+    before = network.parameters.copy()
+    images, delta = generator.normal(size=(5, 7)), generator.normal(size=(5, 4))
+    leaf = torch.from_numpy(images).requires_grad_()
+    x = leaf
+    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        x = x @ torch.from_numpy(W) + torch.from_numpy(b)
+        if i < 2:
+            if batch_norm:
+                norm = network.norms[i]
+                mean, variance, scale, shift = map(torch.from_numpy, (norm.mean, norm.variance, norm.gamma, norm.beta))
+                x = torch.nn.functional.batch_norm(x, mean, variance, scale, shift, eps=norm.epsilon)
+            x = getattr(torch, activation)(x)
+    (expected,) = torch.autograd.grad((x * torch.from_numpy(delta)).sum(), leaf)
+    given_delta = delta.copy()
+    found = network.input_gradient(images, given_delta)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-10, atol=1e-13)
+    np.testing.assert_array_equal(network.parameters, before)
+
+
 DECAY = 0.02
 # Ours, and torch's made for the parameters that decay and for the others.
 OPTIMIZERS = {

@@ -35,10 +35,11 @@ def read_picture(path: Path) -> tuple[NDArray[np.uint8], bool]:
     # What is transparent counts as white paper.
     paper = Image.new("RGBA", flat.size, "white")
     grey = Image.alpha_composite(paper, flat).convert("L")
-    rim = np.asarray(grey)
-    edge = np.concatenate([rim[0], rim[-1], rim[:, 0], rim[:, -1]]).mean()
-    inverted = bool(edge > rim.mean())
+    pixels = np.asarray(grey)
+    # The median: a garment may reach the rim.
+    rim = float(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
+    inverted = bool(rim > pixels.mean())
     grey = ImageOps.invert(grey) if inverted else grey
-    background = round(255 - edge) if inverted else round(edge)
-    fitted = ImageOps.pad(grey, (_SIZE, _SIZE), method=Image.Resampling.BOX, color=int(background))
+    background = round(255 - rim if inverted else rim)
+    fitted = ImageOps.pad(grey, (_SIZE, _SIZE), method=Image.Resampling.BOX, color=background)
     return np.asarray(fitted, np.uint8), inverted
