@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -218,6 +219,50 @@ def test_train_trains_one_model_without_torch_for_the_ffnn(home: Path) -> None:
     assert quiet.stdout == done.stdout
 
 
+def test_explanations_are_made_again_without_training(home: Path, root: Path, tmp_path: Path) -> None:
+    """`explain DIR` makes what is missing from saved weights, writes results and report, and touches no run."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    shutil.rmtree(copy / "explanations")
+    runs = {path: path.stat().st_mtime_ns for path in copy.rglob("seed-0/*")}
+    done = call(home, "explain", str(copy))
+    assert done.returncode == 0, done.stderr
+    before, after = (json.loads((path / "results.json").read_text()) for path in (root, copy))
+    for section in ("gallery", "mechanisms", "probe_leads", "faithfulness"):
+        assert after[section]
+        assert after[section] == before[section]
+    assert {path: path.stat().st_mtime_ns for path in runs} == runs
+
+
+def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Path) -> None:
+    """A test image by its number, a picture by its file: the answer, a figure and the numbers behind it."""
+    run = tmp_path / "baseline" / "seed-0"
+    shutil.copytree(root / "ffnn" / "baseline" / "seed-0", run)
+    done = call(home, "explain", str(run), "--image", "17")
+    assert done.returncode == 0, done.stderr
+    said = json.loads((run / "explanations" / "image-17.json").read_text())
+    with np.load(run / "predictions.npz") as saved:
+        np.testing.assert_allclose(said["logits"], saved["logits"][17], rtol=1e-4, atol=1e-5)
+        assert said["label"] == saved["labels"][17]
+        assert said["answer"] == saved["logits"][17].argmax()
+    assert (run / "explanations" / "image-17.svg").read_text().startswith("<svg")
+    assert ("right" in done.stdout) == (said["answer"] == said["label"])
+    picture = tmp_path / "mine.png"
+    matplotlib.image.imsave(picture, np.pad(np.ones((20, 12)), 20), cmap="gray")
+    done = call(home, "explain", str(run), "--image", str(picture))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "explanations" / "picture-mine.json").read_text())["label"] is None
+    beyond = call(home, "explain", str(run), "--image", "10000")
+    assert beyond.returncode == 2
+    # Before it the stand-in is announced.
+    assert beyond.stderr.strip().splitlines()[1:] == [
+        "fashion-compare: --image 10000: expected 0 to 9999, or a picture file"
+    ]
+    assert_one_line(call(home, "explain", str(run), "--image", str(run / "config.json")), 1, "config.json", "PNG")
+    (run / "result.json").unlink()
+    assert_one_line(call(home, "explain", str(run), "--image", "17"), 2, "not finished")
+
+
 def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
     """The file that `init` writes is the shipped study; it is never overwritten."""
     assert call(home, "init", "quick", "--output", "mine.yaml").returncode == 0
@@ -241,6 +286,8 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
         (("train", "ffnn", "--set", "learning_rate=2020-13-45"), 2, ("--set learning_rate=2020-13-45",)),
         (("train", "ffnn", "--set", "epochs"), 2, ("--set epochs", "FIELD=VALUE")),
         (("report", "nowhere"), 2, ("nowhere", "study.yaml")),
+        (("explain", "nowhere"), 2, ("nowhere", "study.yaml")),
+        (("explain", "nowhere", "--image", "3"), 2, ("nowhere", "no run's directory")),
         (("data", "--data", "nowhere"), 1, ("nowhere", "--data")),
         (("run", "tiny.yaml", "--data", "synthetic", "--out", "tiny.yaml/x"), 2, ("--out", "choose")),
     ],
