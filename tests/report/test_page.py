@@ -64,7 +64,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         held = dict(attributes)
-        self.scripts += tag == "script"
+        self.scripts += tag == "script" and held.get("type") != "application/json"
         self.images_without_text += tag == "img" and "alt" not in held
         self.addresses += [value or "" for name, value in attributes if name in ("src", "href", "xlink:href")]
         if held.get("id"):

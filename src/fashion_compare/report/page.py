@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
@@ -35,11 +36,13 @@ from fashion_compare.report import (
     words,
 )
 from fashion_compare.report.drawing import Drawn, standalone
+from fashion_compare.report.playground import network_for_page, pictures
 from fashion_compare.store import RunDirectory, write_text
-from fashion_compare.study.explain import read_averages, read_gallery
+from fashion_compare.study.explain import read_averages, read_gallery, read_playground
 from fashion_compare.study.plan import run_path
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
+_SCRIPTS = ("script.js", "playground.js")
 _METRICS = tuple(words.METRIC_NAMES)
 
 
@@ -59,7 +62,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
     gallery = read_gallery(root)
     page = root / "report.html"
-    write_text(page, _render(results, drawings, gallery))
+    write_text(page, _render(results, drawings, gallery, root))
     return page
 
 
@@ -181,7 +184,28 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
     )
 
 
-def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None) -> str:
+def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
+    """Return both networks and some test images as JSON for the page to run; None where they were not kept."""
+    arrays = read_playground(root) if results["gallery"] else {}
+    if not arrays:
+        return None
+    networks = {}
+    for model, network in results["gallery"]["networks"].items():
+        prefix = f"weights/{model}/"
+        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        config = results["models"][model]["configurations"][network["configuration"]]["config"]
+        networks[model] = network_for_page(model, config, weights)
+    content = {
+        "classes": results["dataset"]["class_names"],
+        "networks": networks,
+        "pictures": pictures(arrays["images"], arrays["label"], arrays["index"]),
+        "place": arrays["place"].tolist() if "place" in arrays else None,
+    }
+    # Within a script element only "<" could end it, and JSON can write it otherwise.
+    return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - made above
+
+
+def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None, root: Path) -> str:
     package = resources.files("fashion_compare.report") / "templates"
     return fill(
         "report.html.j2",
@@ -193,9 +217,10 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         findings=_by_model(results),
         gap=GAP,
         rise=RISE,
+        playground=_playground(results, root),
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        script=Markup((package / "script.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        script=Markup("\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704 - our own files
     )
 
 

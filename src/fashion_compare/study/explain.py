@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.data.dataset import Dataset
@@ -16,6 +16,10 @@ from fashion_compare.study.mechanisms import compare_mechanisms, describe_mechan
 from fashion_compare.study.spec import BASELINE, Study
 from fashion_compare.study.trained import Trained, finished
 
+if TYPE_CHECKING:
+    from fashion_compare.classifier.cnn import CnnClassifier
+
+_PLAYGROUND_IMAGES = 200
 # Of integrated gradients in averages: far below what is seen in a picture.
 _TOLERANCE = 0.05
 
@@ -37,6 +41,7 @@ def make_explanations(
         return
     identities = {model: held.identity() for model, held in chosen.items()}
     keep(_gallery_path(root), identities, lambda: _gallery(chosen, dataset, say).arrays())
+    keep(_playground_path(root), identities, lambda: _playground(chosen, dataset))
     keep(_averages_path(root), identities, lambda: _averages(chosen, dataset, say))
     for model in chosen:
         base = finished(study, model, BASELINE, root)
@@ -86,6 +91,21 @@ def read_averages(root: Path) -> Arrays:
     return kept(_averages_path(root)) or {}
 
 
+def read_playground(root: Path) -> Arrays:
+    """Return what the page needs to run both networks, if it was made: test images, weights, where maps are drawn.
+
+    Names are ``index``, ``label``, ``images``, ``weights/MODEL/NAME`` and, with a cnn, ``place`` (pixels, units).
+
+    Raises:
+        UserError: its file is damaged.
+    """
+    return kept(_playground_path(root)) or {}
+
+
+def _playground_path(root: Path) -> Path:
+    return root / "explanations" / "playground.npz"
+
+
 def _gallery_path(root: Path) -> Path:
     return root / "explanations" / "gallery.npz"
 
@@ -110,6 +130,22 @@ def _gallery(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str
     test = load_predictions(leader.directory(leader.seeds[0]).predictions)["test"]
     classifiers = {model: held.classifier(held.seeds[0]) for model, held in chosen.items()}
     return make_gallery(classifiers, dataset.test_images, test.labels, test.logits)
+
+
+def _playground(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
+    part = looked_at(dataset, _PLAYGROUND_IMAGES)
+    found: Arrays = {"index": part, "label": dataset.test_labels[part], "images": dataset.test_images[part]}
+    for model, held in chosen.items():
+        classifier = held.classifier(held.seeds[0])
+        found |= {f"weights/{model}/{name}": value for name, value in classifier.weights().items()}
+        if model == "cnn":
+            from fashion_compare.explanation.gradcam import LAYER, placing
+            from fashion_compare.explanation.receptive_field import receptive_field
+
+            module = cast("CnnClassifier", classifier).module
+            units = next(layer.output_shape[1] for layer in classifier.complexity() if layer.name == "conv2")
+            found["place"] = placing(units, receptive_field(module, LAYER), dataset.test_images.shape[1])
+    return found
 
 
 def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Arrays:

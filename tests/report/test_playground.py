@@ -1,0 +1,203 @@
+"""The networks in the page give the numbers that they give in Python, whatever is done to an image."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fashion_compare.classifier import build
+from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
+from fashion_compare.explanation.gradcam import grad_cam
+from fashion_compare.explanation.probes import PROBES
+from fashion_compare.report.playground import network_for_page
+from fashion_compare.study import spec
+from fashion_compare.study.explain import read_playground
+from fashion_compare.study.trained import finished
+from tests.report.test_browser import browser  # noqa: F401 - the browser is a fixture here too
+from tests.report.test_page import STUDY, root  # noqa: F401 - and the tiny study
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def page(browser: Any, root: Path) -> Iterator[Any]:  # noqa: F811
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+    page = context.new_page()
+    page.goto((root / "report.html").as_uri())
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def networks(root: Path) -> dict[str, Any]:  # noqa: F811
+    """The networks that the page shows, in Python."""
+    held = json.loads((root / "results.json").read_text())["gallery"]["networks"]
+    study = spec.parse_study(STUDY, "test")
+    return {
+        model: finished(study, model, network["configuration"], root).classifier(network["seed"])
+        for model, network in held.items()
+    }
+
+
+def changed(images: np.ndarray) -> np.ndarray:
+    """Each image changed in some way: shifted, turned or scaled, in turns."""
+    ways = [(0, 1), (0, 3), (1, 3), (2, 2), (2, 8)]
+    found = []
+    for i, image in enumerate(images):
+        probe, amount = ways[i % len(ways)]
+        found.append(next(PROBES[probe].variants(image[None], PROBES[probe].amounts[amount]))[0])
+    return np.stack(found)
+
+
+def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:  # noqa: F811
+    """On the page's 200 test images and on changed ones, both networks' logits within 1e-4."""
+    images = read_playground(root)["images"]
+    assert len(images) == 200
+    for shown in (images, changed(images)):
+        for model, classifier in networks.items():
+            call = "([model, images]) => images.map((pixels) => playground.logits(model, pixels))"
+            found = np.array(page.evaluate(call, [model, shown.reshape(len(shown), -1).tolist()]))
+            np.testing.assert_allclose(found, classifier.logits(classifier.prepare(shown)), rtol=0, atol=1e-4)
+
+
+def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:  # noqa: F811
+    """Heat placed on the image, for a class other than the answer too, to float32's precision."""
+    images = read_playground(root)["images"][:30]
+    targets = np.arange(30) % 10
+    call = """([images, targets]) => images.map((pixels, i) => {
+        const network = playground.networks.cnn;
+        return Array.from(playground.gradCam(network, playground.forward(network, pixels), targets[i]));
+    })"""
+    found = np.array(page.evaluate(call, [images.reshape(30, -1).tolist(), targets.tolist()])).reshape(30, 28, 28)
+    cnn = networks["cnn"]
+    expected = grad_cam(cnn.module, cnn.prepare(images), targets)[1]
+    assert expected.any()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_any_network_of_a_study_can_be_run(page: Any, activation: str, normalization: str) -> None:
+    """Other activations, depths and batch normalisation, for either model."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    configurations = {
+        "ffnn": FfnnConfiguration(hidden_sizes=(20, 15, 12), activation=activation, normalization=normalization),
+        "cnn": CnnConfiguration(normalization=normalization),
+    }
+    for model, configuration in configurations.items():
+        classifier = build(configuration, seed=1, mean=70.0, deviation=90.0)
+        labels = np.arange(5)
+        # Running averages away from their start.
+        classifier.train_epoch(classifier.prepare(images), labels, np.arange(5))
+        network = network_for_page(model, configuration.model_dump(mode="json"), classifier.weights())
+        call = """([network, images]) => {
+            const bytes = Uint8Array.from(atob(network.weights), (c) => c.charCodeAt(0));
+            const whole = { ...network, weights: new Float32Array(bytes.buffer) };
+            return images.map((pixels) => Array.from(playground.forward(whole, pixels).at(-1).data));
+        }"""
+        found = np.array(page.evaluate(call, [network, images.reshape(5, -1).tolist()]))
+        np.testing.assert_allclose(found, classifier.logits(classifier.prepare(images)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("move", "probe", "amount", "variant"),
+    [({"x": 3, "y": -3}, "shift", 3, 2), ({"turn": 20}, "rotation", 20, 0), ({"turn": -20}, "rotation", 20, 1),
+     ({"scale": 0.8}, "scale", 0.8, 0), ({"scale": 1.3}, "scale", 1.3, 0)],
+)  # fmt: skip
+def test_images_change_as_in_the_probes(
+    page: Any,
+    root: Path,  # noqa: F811
+    move: dict[str, float],
+    probe: str,
+    amount: float,
+    variant: int,
+) -> None:
+    """Shifted, turned and scaled in the page as in Python; rounding may differ by one grey level."""
+    images = read_playground(root)["images"][:20]
+    (held,) = [one for one in PROBES if one.name == probe]
+    expected = list(held.variants(images, amount))[variant]
+    call = "([images, move]) => images.map((pixels) => Array.from(playground.changed(pixels, move)))"
+    asked = [images.reshape(20, -1).tolist(), {"x": 0, "y": 0, "turn": 0, "scale": 1} | move]
+    found = np.array(page.evaluate(call, asked)).reshape(20, 28, 28)
+    assert np.abs(found - expected.astype(int)).max() <= 1
+
+
+def test_a_link_shows_the_same(page: Any, browser: Any, root: Path) -> None:  # noqa: F811
+    """Moved, then drawn on: the address opened elsewhere gives the same pixels, answers and heat."""
+    seen = "() => [...document.querySelectorAll('.board canvas')].map((c) => c.toDataURL())"
+    said = "() => [...document.querySelectorAll('[id^=play-answer]')].map((e) => e.textContent)"
+
+    def elsewhere() -> tuple[list[str], list[str]]:
+        context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+        other = context.new_page()
+        other.goto(page.url)
+        found = other.evaluate(seen), other.evaluate(said)
+        context.close()
+        return found
+
+    start = page.evaluate(seen)
+    page.locator("#play-next").click()
+    page.locator("#play-x").fill("3")
+    page.locator("#play-turn").fill("15")
+    assert "x=3" in page.url
+    moved = page.evaluate(seen), page.evaluate(said)
+    assert moved[0] != start
+    assert elsewhere() == moved
+    page.locator("input[name=play-tool][value=draw]").check()
+    box = page.locator("#play-board").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 90, steps=8)
+    page.mouse.up()
+    drawn = page.evaluate(seen), page.evaluate(said)
+    assert drawn[0] != moved[0]
+    assert "pixels=" in page.url
+    assert elsewhere() == drawn
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["#playground?image=999999&x=1e9&turn=NaN", "#playground?pixels=%3Cscript%3E", "#playground?pixels=AAAA", "#play"],
+)
+def test_a_broken_link_shows_an_image(browser: Any, root: Path, address: str) -> None:  # noqa: F811
+    """Numbers out of range are the nearest in range, nonsense is left out; no error."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((root / "report.html").as_uri() + address)
+    assert errors == []
+    assert page.locator("#play-answer-cnn").inner_text().endswith("%")
+    context.close()
+
+
+def test_a_picture_of_ones_own(page: Any, tmp_path: Path) -> None:
+    """A dark garment on white is shown as the data set would, and goes into the address."""
+    from PIL import Image
+
+    picture = np.full((280, 280), 255, np.uint8)
+    picture[60:220, 100:180] = 55
+    Image.fromarray(picture).save(tmp_path / "mine.png")
+    page.locator("#play-file").set_input_files(tmp_path / "mine.png")
+    page.wait_for_function("document.getElementById('play-label').textContent.startsWith('your picture')")
+    assert "pixels=" in page.url
+    # Shown inverted again: white where there is no garment, 255 - 200 where there is.
+    call = "() => Array.from(document.getElementById('play-image').getContext('2d').getImageData(0, 0, 28, 28).data)"
+    shown = np.array(page.evaluate(call)).reshape(28, 28, 4)[..., 0]
+    assert shown[2, 2] == 255
+    assert shown[14, 14] == 55
+
+
+def test_it_answers_at_once(page: Any) -> None:
+    """Ten changes with both networks and the heat, in a generous share of what a frame allows."""
+    call = """() => {
+        const slider = document.getElementById("play-x");
+        const began = performance.now();
+        for (let k = 0; k < 10; k++) { slider.value = k % 5; slider.dispatchEvent(new Event("input")); }
+        return (performance.now() - began) / 10;
+    }"""
+    page.evaluate(call)
+    assert page.evaluate(call) < 160
