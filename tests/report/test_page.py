@@ -8,47 +8,14 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from fashion_compare.data.sources import resolve
 from fashion_compare.report.document import write_document
 from fashion_compare.report.page import write_report
 from fashion_compare.report.summary import summary_table
 from fashion_compare.store import write_json
-from fashion_compare.study import engine, plan, results, spec
-from fashion_compare.study.explain import make_explanations
-from fashion_compare.study.worker import dataset_of
-
-STUDY = """
-name: page
-description: 'Hostile: <script>alert(1)</script> & "quotes"'
-seeds: 2
-training_images: 300
-models:
-  ffnn:
-    baseline: {hidden_sizes: [16], epochs: 2}
-    variations: {l1: {l1: 0.0001}}
-  cnn:
-    baseline: {epochs: 1}
-    variations: {higher-learning-rate: {learning_rate: 0.003}}
-"""
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of eight short runs on the stand-in, with its report."""
-    study = spec.parse_study(STUDY, "test")
-    source = resolve("synthetic", announce=lambda _: None)
-    dataset = dataset_of(source)
-    root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
-    assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
-    found = results.collect(study, results.describe_dataset(dataset, study), root)
-    make_explanations(study, found["best"], dataset, root, lambda _: None)
-    found = results.with_explanations(found, study, root)
-    results.write_results(found, root)
-    write_report(found, root)
-    return root
+from fashion_compare.study import results, spec
+from tests.report.conftest import STUDY
 
 
 class _Page(HTMLParser):

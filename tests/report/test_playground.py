@@ -16,14 +16,13 @@ from fashion_compare.report.playground import network_for_page
 from fashion_compare.study import spec
 from fashion_compare.study.explain import read_playground
 from fashion_compare.study.trained import finished
-from tests.report.test_browser import browser  # noqa: F401 - the browser is a fixture here too
-from tests.report.test_page import STUDY, root  # noqa: F401 - and the tiny study
+from tests.report.conftest import STUDY
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def page(browser: Any, root: Path) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, root: Path) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
     page = context.new_page()
     page.goto((root / "report.html").as_uri())
@@ -32,7 +31,7 @@ def page(browser: Any, root: Path) -> Iterator[Any]:  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def networks(root: Path) -> dict[str, Any]:  # noqa: F811
+def networks(root: Path) -> dict[str, Any]:
     """The networks that the page shows, in Python."""
     held = json.loads((root / "results.json").read_text())["gallery"]["networks"]
     study = spec.parse_study(STUDY, "test")
@@ -52,7 +51,7 @@ def changed(images: np.ndarray) -> np.ndarray:
     return np.stack(found)
 
 
-def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:  # noqa: F811
+def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:
     """On the page's 200 test images and on changed ones, both networks' logits within 1e-4."""
     images = read_playground(root)["images"]
     assert len(images) == 200
@@ -63,7 +62,7 @@ def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> 
             np.testing.assert_allclose(found, classifier.logits(classifier.prepare(shown)), rtol=0, atol=1e-4)
 
 
-def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:  # noqa: F811
+def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:
     """Heat placed on the image, for a class other than the answer too, to float32's precision."""
     images = read_playground(root)["images"][:30]
     targets = np.arange(30) % 10
@@ -109,7 +108,7 @@ def test_any_network_of_a_study_can_be_run(page: Any, activation: str, normaliza
 )  # fmt: skip
 def test_images_change_as_in_the_probes(
     page: Any,
-    root: Path,  # noqa: F811
+    root: Path,
     move: dict[str, float],
     probe: str,
     amount: float,
@@ -125,7 +124,7 @@ def test_images_change_as_in_the_probes(
     assert np.abs(found - expected.astype(int)).max() <= 1
 
 
-def test_a_link_shows_the_same(page: Any, browser: Any, root: Path) -> None:  # noqa: F811
+def test_a_link_shows_the_same(page: Any, browser: Any, root: Path) -> None:
     """Moved, then drawn on: the address opened elsewhere gives the same pixels, answers and heat."""
     seen = "() => [...document.querySelectorAll('.board canvas')].map((c) => c.toDataURL())"
     said = "() => [...document.querySelectorAll('[id^=play-answer]')].map((e) => e.textContent)"
@@ -162,7 +161,7 @@ def test_a_link_shows_the_same(page: Any, browser: Any, root: Path) -> None:  # 
     "address",
     ["#playground?image=999999&x=1e9&turn=NaN", "#playground?pixels=%3Cscript%3E", "#playground?pixels=AAAA", "#play"],
 )
-def test_a_broken_link_shows_an_image(browser: Any, root: Path, address: str) -> None:  # noqa: F811
+def test_a_broken_link_shows_an_image(browser: Any, root: Path, address: str) -> None:
     """Numbers out of range are the nearest in range, nonsense is left out; no error."""
     context = browser.new_context(offline=True)
     page = context.new_page()

@@ -1,0 +1,60 @@
+"""A tiny real study with its report, and a browser, once for all tests of the page."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fashion_compare.data.sources import resolve
+from fashion_compare.report.page import write_report
+from fashion_compare.study import engine, plan, results, spec
+from fashion_compare.study.explain import make_explanations
+from fashion_compare.study.worker import dataset_of
+
+STUDY = """
+name: page
+description: 'Hostile: <script>alert(1)</script> & "quotes"'
+seeds: 2
+training_images: 300
+models:
+  ffnn:
+    baseline: {hidden_sizes: [16], epochs: 2}
+    variations: {l1: {l1: 0.0001}}
+  cnn:
+    baseline: {epochs: 1}
+    variations: {higher-learning-rate: {learning_rate: 0.003}}
+"""
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of eight short runs on the stand-in, with its report."""
+    study = spec.parse_study(STUDY, "test")
+    source = resolve("synthetic", announce=lambda _: None)
+    dataset = dataset_of(source)
+    root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
+    assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
+    found = results.collect(study, results.describe_dataset(dataset, study), root)
+    make_explanations(study, found["best"], dataset, root, lambda _: None)
+    found = results.with_explanations(found, study, root)
+    results.write_results(found, root)
+    write_report(found, root)
+    return root
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser' (playwright)")
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's package 'chromium' on the PATH")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
