@@ -1,7 +1,11 @@
 """Calibration of a configuration: scikit-learn's losses, a temperature from validation alone, no answer changed."""
 
+import json
+
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 
 from fashion_compare.classifier.scores import softmax
@@ -67,3 +71,72 @@ def test_bins_hold_all_seeds_images_and_no_empty_one(runs: dict) -> None:
         assert sum(entry["images"] for entry in bins) == 6000
         assert all(entry["images"] for entry in bins)
         assert sum(entry["images"] * entry["accuracy"] for entry in bins) / 6000 == pytest.approx(right)
+
+
+@pytest.mark.parametrize(("factor", "low", "high"), [(3.0, 2.7, 3.3), (1.0, 0.93, 1.07), (0.4, 0.36, 0.44)])
+def test_a_planted_temperature_is_found(factor: float, low: float, high: float) -> None:
+    """Logits that are too large, right, or too small by a factor: one temperature a seed, which is that factor."""
+    runs = {5: {"validation": predictions(1, factor), "test": predictions(2, factor)}}
+    found = calibration(runs)
+    (temperature,) = found["temperatures"]
+    assert low < temperature < high
+    mended = found["loss_change"]["interval"][1] < 0
+    assert mended == (factor != 1.0)
+
+
+def test_a_temperature_of_other_data_can_do_harm() -> None:
+    """Where validation asks for another one than the test set, the change of the loss is above zero, all of it."""
+    runs = {0: {"validation": predictions(1, 4.0), "test": predictions(2, 1.0)}}
+    found = calibration(runs)
+    assert found["loss_change"]["interval"][0] > 0
+    assert found["after"]["loss"] > found["before"]["loss"]
+
+
+def test_the_change_of_the_loss_is_paired_by_image() -> None:
+    """With one seed its interval is the normal one of each image's own change, from SciPy's log softmax."""
+    runs = {0: {"validation": predictions(1, 2.0), "test": predictions(2, 2.0)}}
+    found = calibration(runs)
+    test, (temperature,) = runs[0]["test"], found["temperatures"]
+    at = np.arange(3000), test.labels
+    exact = test.logits.astype(np.float64)
+    change = log_softmax(exact, axis=1)[at] - log_softmax(exact / temperature, axis=1)[at]
+    expected = stats.norm.interval(0.95, change.mean(), stats.sem(change))
+    assert found["loss_change"]["interval"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_temperature_is_the_best_one_for_validation(runs: dict) -> None:
+    """By scikit-learn's loss: a little more or less temperature is worse on each seed's validation images."""
+    for held, temperature in zip(runs.values(), calibration(runs)["temperatures"], strict=True):
+        labels, logits = held["validation"].labels, held["validation"].logits.astype(np.float64)
+        best, less, more = (log_loss(labels, softmax(logits / (temperature * f))) for f in (1, 0.98, 1.02))
+        assert best < min(less, more)
+
+
+def test_bins_are_fifteenths_of_the_confidence(runs: dict) -> None:
+    """Counted one by one: every bin's images, their mean confidence, how many are right; as JSON has them."""
+    logits = np.concatenate([held["test"].logits for held in runs.values()]).astype(np.float64)
+    labels = np.concatenate([held["test"].labels for held in runs.values()])
+    shares = np.exp(log_softmax(logits, axis=1))
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == labels
+    expected = []
+    for b in range(15):
+        inside = (confidence > b / 15) & (confidence <= (b + 1) / 15)
+        if inside.any():
+            expected.append((inside.sum(), confidence[inside].mean(), right[inside].mean()))
+    bins = calibration(runs)["before"]["bins"]
+    assert [entry["images"] for entry in bins] == [count for count, _, _ in expected]
+    assert [entry["confidence"] for entry in bins] == pytest.approx([mean for _, mean, _ in expected])
+    assert [entry["accuracy"] for entry in bins] == pytest.approx([share for _, _, share in expected])
+    # None of four classes can be the likeliest with less than a quarter.
+    assert len(bins) < 15
+    json.dumps(calibration(runs), allow_nan=False)
+
+
+def test_no_temperature_changes_an_answer() -> None:
+    """Not even where the two highest logits are neighbours among the float32 numbers."""
+    low = np.random.default_rng(0).normal(scale=5, size=(2000, 1)).astype(np.float32)
+    neck_and_neck = np.concatenate([low, np.nextafter(low, np.float32(np.inf))], axis=1)
+    test = Predictions(np.ones(2000, np.int64), neck_and_neck)
+    found = calibration({0: {"validation": predictions(1, 1.5), "test": test}})
+    for which in ("before", "after"):
+        assert [entry["accuracy"] for entry in found[which]["bins"]] == [1.0]

@@ -225,6 +225,32 @@ def test_points_carry_their_sign(value: float, text: str) -> None:
     assert wording.percent(0.1234) == "12.3%"
     assert wording.parameter_name("learning_rate") == "learning rate"
     assert wording.parameter_name("weight_decay") == "weight decay"
+    assert wording.parameter_name("batch_size") == "batch size"
+    assert wording.parameter_name("l1") == "L1 penalty"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.254, "0.25"), (-0.254, "−0.25"), (-0.004, "0.00"), (0.0, "0.00")])
+def test_correlations_have_two_digits(value: float, text: str) -> None:
+    """With the minus as typography has it, and none before zero."""
+    assert wording.correlation(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "none"), ([256, 128], "256-128"), (0.0001, "0.0001"), (1.0, "1"), (128, "128"), ("adam", "adam")],
+)
+def test_settings_are_said_as_people_write_them(value: Any, text: str) -> None:
+    """Nothing is none, layers are joined, a number has no more digits than it needs."""
+    assert wording.setting(value) == text
+
+
+def test_what_moves_along_is_said_with_at_most_three() -> None:
+    """None is no words, three are listed, of four the last two are counted."""
+    moved = {"l1": 0.001, "batch_size": 64, "optimizer": "adam", "dropout": 0.5}
+    assert wording.along({}) == ""
+    assert wording.along({"l1": 0.001}) == " with L1 penalty 0.001"
+    assert wording.along(dict(list(moved.items())[:3])) == " with L1 penalty 0.001, batch size 64, optimizer adam"
+    assert wording.along(moved) == " with L1 penalty 0.001, batch size 64, 2 more settings"
 
 
 def test_a_plateau_is_said_with_its_numbers() -> None:
@@ -268,3 +294,21 @@ def test_divergence_is_said_by_learning_rate() -> None:
 def test_other_failures_are_no_divergence(failures: list[dict[str, Any]]) -> None:
     """Only runs of this model that diverged at a higher learning rate speak of it."""
     assert rules.divergence("ffnn", failures, CONFIGURATIONS) == []
+
+
+def test_other_rules_are_asked_too() -> None:
+    """A plateau, a divergence, a pair of classes, explanations and the audit: what there is to say is said."""
+    confusion = {"confusion": [[90.0, 0.0, 10.0], [0.0, 100.0, 0.0], [0.0, 0.0, 100.0]]}
+    point = {"amount": 2, "accuracy": {"mean": 0.5}, "change": {"mean": -0.3, "interval": [-0.31, -0.29]}}
+    copies = [{"parts": ["train", "test"], "mirrored": False, "images": 3, "labels_differ": 0}]
+    found = findings(
+        results(
+            models={"ffnn": {"configurations": {"baseline": base(plateau=True) | {"mean": confusion}}}},
+            failures=[failure("learning_rate=0.1")],
+            mechanisms={"ffnn": {"probes": [{"probe": "shift", "points": [point]}], "layers": []}},
+            audit={"copies": copies, "neighbours": {"test": {"labels_differ": 0}}, "label_errors": None},
+        )
+    )
+    assert [held["id"] for held in found] == [
+        "plateau", "divergence", "hardest_pair", "failure", "shifted", "copies",
+    ]  # fmt: skip

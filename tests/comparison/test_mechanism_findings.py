@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fashion_compare.comparison import mechanism_findings as rules
+from fashion_compare.explanation.probes import PROBES
 
 
 def estimate(mean: float, half: float = 0.01) -> dict[str, Any]:
@@ -28,8 +29,14 @@ NOTHING: dict[str, Any] = {
 
 
 def test_nothing_to_say_is_said_in_no_words() -> None:
-    """Without explanations and experiments there are no findings about them."""
+    """Without explanations and experiments, or with experiments that have not begun, there are no findings."""
     assert rules.mechanism_findings(NOTHING) == []
+    begun = {
+        "permutation": {"changes": {}, "cnn_minus_ffnn": None},
+        "training_sizes": {"cnn": []},
+        "lead_of_the_cnn": [],
+    }
+    assert rules.mechanism_findings(NOTHING | {"experiments": begun}) == []
 
 
 def shift_curve(change: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +59,26 @@ def test_a_shift_without_a_shown_cost_is_not(change: dict[str, Any]) -> None:
     """An interval that comes within half a point of nothing is not enough."""
     assert rules.shifted("ffnn", shift_curve(change)) == []
     assert rules.shifted("ffnn", {"probes": []}) == []
+
+
+def test_a_shift_is_said_from_half_a_point_on() -> None:
+    """With all of its interval beyond half a point it is worth a sentence, with an end just short of that it is not."""
+    assert rules.shifted("ffnn", shift_curve(estimate(-0.0151))) != []
+    assert rules.shifted("ffnn", shift_curve(estimate(-0.0149))) == []
+
+
+def test_a_shift_is_two_pixels_of_the_curve_of_shifts() -> None:
+    """Other probes and other amounts cost what they may, the sentence has the numbers of two pixels' shift alone."""
+    shifts = shift_curve(estimate(-0.31))["probes"][0]
+    one_pixel, three_pixels = (
+        {"amount": amount, "accuracy": estimate(accuracy), "change": estimate(accuracy - 0.88)}
+        for amount, accuracy in ((1, 0.78), (3, 0.40))
+    )
+    noise = shifts | {"probe": "noise", "points": [{"amount": 2, "accuracy": estimate(0.1), "change": estimate(-0.7)}]}
+    curve = shifts | {"points": [one_pixel, three_pixels, *shifts["points"]]}
+    assert "57.0%" in one(rules.shifted("cnn", {"probes": [noise, curve]}), "shifted")
+    assert rules.shifted("cnn", {"probes": [noise]}) == []
+    assert rules.shifted("cnn", {"probes": [shifts | {"points": [one_pixel, three_pixels]}]}) == []
 
 
 def readouts(hidden: float, half: float = 0.01) -> dict[str, Any]:
@@ -92,6 +119,28 @@ def test_no_lead_is_claimed_without_an_interval_beyond_zero(held: list[dict[str,
     assert rules.probe_leads(held) == []
 
 
+def test_a_lead_is_said_from_half_a_point_on() -> None:
+    """Below that a shown lead is no sentence, on either side."""
+    for sign in (1, -1):
+        assert rules.probe_leads(lead(sign * 0.0051, 0.001)) != []
+        assert rules.probe_leads(lead(sign * 0.0049, 0.001)) == []
+
+
+def test_each_lead_is_judged_for_itself() -> None:
+    """One that is open stands in nobody's way, and each that is shown has its sentence."""
+    found = rules.probe_leads(lead(0.0, probe="blur") + lead(0.09, probe="shift") + lead(-0.09, probe="noise"))
+    assert [(held["values"]["probe"], held["values"]["better"]) for held in found] == [
+        ("shift", "cnn"),
+        ("noise", "ffnn"),
+    ]
+
+
+def test_every_way_to_change_images_has_its_words() -> None:
+    """Whatever the explanations probe with, its lead is a sentence of its own."""
+    texts = {one(rules.probe_leads(lead(0.09, probe=probe.name)), "probe_lead").partition(":")[0] for probe in PROBES}
+    assert len(texts) == len(PROBES)
+
+
 def permutation(verdict: str, mean: float = -0.05, bound: float | None = None) -> dict[str, Any]:
     return estimate(mean) | {"verdict": verdict, "seeds": [0, 1, 2], "no_difference_larger_than": bound}
 
@@ -109,6 +158,8 @@ def test_permuted_pixels_that_are_shown_not_to_matter() -> None:
     text = one(rules.permuted("ffnn", permutation("undecided", 0.0, 0.004)), "permuted")
     for words in ("does not matter to the ffnn", "no difference larger than 0.40 points"):
         assert words in text
+    # Not one answer differs: the bound is nothing, and a finding all the same.
+    assert "than 0.00 points" in one(rules.permuted("cnn", permutation("undecided", 0.0, 0.0)), "permuted")
 
 
 @pytest.mark.parametrize("verdict", ["undecided", "no verdict"])
@@ -139,8 +190,24 @@ def test_who_leads_with_few_and_with_many_images() -> None:
     assert "favour the cnn, many the ffnn" in one(rules.data_hunger(leads((100, 0.05), (300, -0.02))), "data_hunger")
 
 
+def test_only_sizes_that_decide_are_compared() -> None:
+    """Open leads at either end, and decided ones between, are passed over: the first decided one meets the last."""
+    held = leads((50, 0.002), (100, -0.05), (300, -0.03), (1000, 0.06), (55_000, 0.001))
+    text = one(rules.data_hunger(held), "data_hunger")
+    for words in ("Few images favour the ffnn, many the cnn", "with 100 ", "5.00 points", "with 1,000 ", "6.00."):
+        assert words in text
+    assert rules.data_hunger(leads((100, 0.05), (300, -0.03), (1000, 0.06))) == []
+
+
 @pytest.mark.parametrize(
-    "held", [leads((100, 0.05), (300, 0.02)), leads((100, -0.005), (300, 0.02)), leads((100, 0.05)), []]
+    "held",
+    [
+        leads((100, 0.05), (300, 0.02)),
+        leads((100, -0.05), (300, -0.02)),
+        leads((100, -0.005), (300, 0.02)),
+        leads((100, 0.05)),
+        [],
+    ],
 )
 def test_a_lead_that_stays_is_not_said(held: list[dict[str, Any]]) -> None:
     """One side throughout, an undecided other side, or one size alone."""
@@ -149,7 +216,7 @@ def test_a_lead_that_stays_is_not_said(held: list[dict[str, Any]]) -> None:
 
 def calibrated(temperature: float, change: dict[str, Any]) -> dict[str, Any]:
     return {
-        "configuration": "baseline",
+        "configuration": "wide",
         "temperatures": [temperature - 0.1, temperature + 0.1],
         "loss_change": change,
         "before": {"loss": 0.349, "ece": 0.035},
@@ -160,13 +227,20 @@ def calibrated(temperature: float, change: dict[str, Any]) -> dict[str, Any]:
 def test_confidence_that_a_temperature_mends() -> None:
     """Too sure above 1, not sure enough below, with loss and error before and after."""
     text = one(rules.confidence("ffnn", calibrated(1.4, estimate(-0.03))), "confidence")
-    for words in ("too sure of itself", "1.40", "0.318 instead of 0.349", "0.8% instead of 3.5%"):
+    for words in ("“wide”", "too sure of itself", "1.40", "0.318 instead of 0.349", "0.8% instead of 3.5%"):
         assert words in text
     assert "not sure enough" in one(rules.confidence("ffnn", calibrated(0.8, estimate(-0.03))), "confidence")
 
 
 @pytest.mark.parametrize(
-    "held", [calibrated(1.04, estimate(-0.03)), calibrated(1.4, estimate(-0.005)), calibrated(1.4, estimate(0.03))]
+    "held",
+    [
+        calibrated(1.04, estimate(-0.03)),
+        calibrated(0.96, estimate(-0.03)),
+        calibrated(1.4, estimate(-0.005)),
+        calibrated(1.4, estimate(-0.01)),
+        calibrated(1.4, estimate(0.03)),
+    ],
 )
 def test_confidence_that_needs_no_mending(held: dict[str, Any]) -> None:
     """A temperature near 1, or one that does not lower the test loss for certain, says nothing."""
@@ -181,7 +255,10 @@ def method(name: str, deletion: int, insertion: int, *, passes: bool | None = Tr
         "method": name,
         "deletion": {"area": estimate(0.1), "beats": CONTROLS[:deletion]},
         "insertion": {"area": estimate(0.9), "beats": CONTROLS[:insertion]},
-        "randomised": [{"layer": "conv1", "correlation": estimate(-0.001)}],
+        "randomised": [
+            {"layer": "dense3", "correlation": estimate(0.7)},
+            {"layer": "conv1", "correlation": estimate(-0.001)},
+        ],
         "trained_again": None if passes is None else estimate(0.26),
         "passes_randomisation": passes,
     }
@@ -201,17 +278,30 @@ def test_methods_that_beat_all_controls_passed_and_others_failed() -> None:
 
 
 def test_all_passed_or_none() -> None:
-    """Neither sentence mentions an empty group."""
-    assert "failed" not in one(rules.faithful("cnn", methods_tried(method("IG", 4, 4))), "faithful")
+    """Neither sentence mentions an empty group; three of one are a list."""
+    three = [method(name, 4, 4) for name in ("IG", "CAM", "occlusion")]
+    text = one(rules.faithful("cnn", methods_tried(*three)), "faithful")
+    assert "IG, CAM and occlusion passed" in text
+    assert "failed" not in text
     assert "no method passed; CAM" in one(rules.faithful("cnn", methods_tried(method("CAM", 1, 1))), "faithful")
 
 
 def test_the_randomised_weights_check_says_both_ways() -> None:
-    """Passed and failed methods with both correlations, and no minus before zero."""
+    """Passed and failed methods with both correlations, all weights random, and no minus before zero."""
     text = one(
         rules.randomised("cnn", methods_tried(method("IG", 4, 4), method("CAM", 4, 4, passes=False))), "randomised"
     )
     assert "IG (0.00 against 0.26) passed; CAM (0.00 against 0.26) failed" in text
+    for passes, other in ((True, "failed"), (False, "passed")):
+        text = one(rules.randomised("cnn", methods_tried(method("IG", 4, 4, passes=passes))), "randomised")
+        assert other not in text
+
+
+def test_a_method_is_judged_by_its_verdict_not_by_its_means() -> None:
+    """Less alike on average can still be too little to pass; below zero there is a minus."""
+    held = method("CAM", 4, 4, passes=False)
+    held["randomised"][-1]["correlation"], held["trained_again"] = estimate(-0.05), estimate(-0.02)
+    assert "CAM (−0.05 against −0.02) failed" in one(rules.randomised("cnn", methods_tried(held)), "randomised")
 
 
 def test_one_seed_gives_no_verdict_on_random_weights() -> None:
@@ -219,21 +309,40 @@ def test_one_seed_gives_no_verdict_on_random_weights() -> None:
     assert rules.randomised("cnn", methods_tried(method("IG", 4, 4, passes=None))) == []
 
 
+def everything() -> dict[str, Any]:
+    """Return results with something to say by every rule."""
+    return {
+        "mechanisms": {model: shift_curve(estimate(-0.3)) | readouts(0.86) for model in ("ffnn", "cnn")},
+        "probe_leads": lead(0.09),
+        "experiments": {
+            "permutation": {"changes": {"cnn": permutation("worse")}, "cnn_minus_ffnn": estimate(-0.04)},
+            "lead_of_the_cnn": leads((100, -0.05), (55_000, 0.02)),
+        },
+        "calibration": {"cnn": calibrated(1.4, estimate(-0.03))},
+        "faithfulness": {"cnn": methods_tried(method("IG", 4, 4), method("CAM", 4, 3, passes=False))},
+    }
+
+
 def test_all_rules_are_asked() -> None:
-    """Results with something of everything have every finding."""
-    found = rules.mechanism_findings(
-        {
-            "mechanisms": {"cnn": shift_curve(estimate(-0.3)) | readouts(0.86)},
-            "probe_leads": lead(0.09),
-            "experiments": {
-                "permutation": {"changes": {"cnn": permutation("worse")}, "cnn_minus_ffnn": estimate(-0.04)},
-                "lead_of_the_cnn": leads((100, -0.05), (55_000, 0.02)),
-            },
-            "calibration": {"cnn": calibrated(1.4, estimate(-0.03))},
-            "faithfulness": {"cnn": methods_tried(method("IG", 4, 4))},
-        }
-    )
-    assert [finding["id"] for finding in found] == [
-        "shifted", "last_layer", "probe_lead", "permuted", "permutation_gap", "data_hunger", "confidence", "faithful",
-        "randomised",
+    """Results with something of everything have every finding, for the model that it is about."""
+    assert [(finding["id"], finding["model"]) for finding in rules.mechanism_findings(everything())] == [
+        ("shifted", "ffnn"), ("last_layer", "ffnn"), ("shifted", "cnn"), ("last_layer", "cnn"), ("probe_lead", None),
+        ("permuted", "cnn"), ("permutation_gap", None), ("data_hunger", None), ("confidence", "cnn"),
+        ("faithful", "cnn"), ("randomised", "cnn"),
     ]  # fmt: skip
+
+
+def test_findings_carry_their_numbers() -> None:
+    """What is printed in a sentence stands beside it as numbers, for programs."""
+    values = {finding["id"]: finding["values"] for finding in rules.mechanism_findings(everything())}
+    assert values == {
+        "shifted": {"pixels": 2, "change": -0.3, "accuracy": 0.57},
+        "last_layer": {"hidden": 0.86, "pixels": 0.77},
+        "probe_lead": {"probe": "noise", "better": "cnn", "lead_of_the_cnn": 0.09},
+        "permuted": {"mean": -0.05, "interval": pytest.approx([-0.06, -0.04])},
+        "permutation_gap": {"cnn_minus_ffnn": -0.04, "interval": pytest.approx([-0.05, -0.03])},
+        "data_hunger": {"few": 100, "many": 55_000, "leads": [-0.05, 0.02]},
+        "confidence": {"temperature": pytest.approx(1.4), "before": 0.035, "after": 0.008},
+        "faithful": {"passed": ["IG"], "failed": ["CAM"]},
+        "randomised": {"passed": ["IG"], "failed": ["CAM"]},
+    }

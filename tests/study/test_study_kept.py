@@ -1,13 +1,21 @@
-"""What is made from weights is made once, again when it is stale, and never left half."""
+"""Networks come back from their runs; what is made from them is made once, again when stale, and never left half."""
 
 import json
+import pickle
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fashion_compare.errors import UserError
+from fashion_compare.store import load_arrays, save_arrays
 from fashion_compare.study import kept as module
+from fashion_compare.study import plan, spec, trained
 from fashion_compare.study.kept import keep, kept
+from fashion_compare.study.worker import execute
 
 OF = {"runs": ["a", "b"], "images": 3}
 
@@ -110,3 +118,185 @@ def test_the_note_names_what_it_is_of(path):
     """People can read which runs it was made from."""
     keep(path, OF, Maker())
     assert json.loads(path.with_suffix(".json").read_text())["of"] == OF
+
+
+def test_a_crash_before_the_note_leaves_nothing_to_be_mistaken(path, monkeypatch):
+    """New arrays are never read under the old ones' note."""
+    keep(path, OF, Maker())
+    other = OF | {"images": 4}
+
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_json", crash)
+        with pytest.raises(KeyboardInterrupt):
+            keep(path, other, Maker())
+    assert kept(path, OF) is kept(path, other) is kept(path) is None
+    keep(path, other, Maker())
+    assert kept(path, other) is not None
+
+
+def test_an_interrupted_write_leaves_no_file(path, monkeypatch):
+    """A crash while the arrays are written leaves neither them, nor a part of them, nor a note."""
+
+    def crash(file, **_):
+        file.write(b"PK")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", crash)
+    with pytest.raises(KeyboardInterrupt):
+        keep(path, OF, Maker())
+    assert list(path.parent.iterdir()) == []
+
+
+class Trap:
+    """What touches a file when it is unpickled."""
+
+    def __init__(self, sprung):
+        self.sprung = sprung
+
+    def __reduce__(self):
+        return Path.touch, (self.sprung,)
+
+
+def test_nothing_in_a_file_is_executed(path, tmp_path):
+    """An array of Python objects is an error, not a program."""
+    keep(path, OF, Maker())
+    trap = Trap(tmp_path / "sprung")
+    np.savez(path, allow_pickle=True, x=np.array([trap], dtype=object), **{"names/of": np.arange(2)})
+    with pytest.raises(UserError, match="fashion-compare explain"):
+        kept(path, OF)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", pickle.dumps(trap))
+    with pytest.raises(UserError, match="fashion-compare explain"):
+        kept(path, OF)
+    assert not trap.sprung.exists()
+
+
+STUDY = """
+name: trained
+seeds: [2, 0, 1]
+models:
+  ffnn: {baseline: {hidden_sizes: [8], epochs: 3}, variations: {drawn: {epochs: 0}, wider: {hidden_sizes: [9]}}}
+  cnn: {baseline: {epochs: 2, batch_size: 20}, variations: {drawn: {epochs: 0}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def study():
+    return spec.parse_study(STUDY, "test")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, study, tiny_dataset):
+    """The study's runs, but for those of the baselines with seed 1."""
+    root = tmp_path_factory.mktemp("runs") / "trained"
+    for run in plan.plan(study, None, plan.data_identity(tiny_dataset), root):
+        if (run.name, run.seed) != ("baseline", 1) and (run.name == "baseline" or run.seed == 0):
+            execute(run, dataset=tiny_dataset)
+    return root
+
+
+@pytest.mark.parametrize("model", ["ffnn", "cnn"])
+def test_a_trained_network_says_what_it_said(model, root, study, tiny_dataset):
+    """From its directory alone it predicts the very logits that its run left, with the best epoch's weights."""
+    held = trained.finished(study, model, "baseline", root)
+    for seed in held.seeds:
+        classifier = held.classifier(seed)
+        logits = classifier.logits(classifier.prepare(tiny_dataset.test_images))
+        with np.load(plan.run_path(root, model, "baseline", seed) / "predictions.npz") as saved:
+            np.testing.assert_array_equal(logits, saved["logits"])
+
+
+def test_the_best_epochs_weights_are_taken_not_the_last_ones(root, study, tmp_path):
+    """Both are in the file; a network is made of the best ones, under their plain names."""
+    shutil.copytree(root / "ffnn", tmp_path / "ffnn")
+    held = trained.finished(study, "ffnn", "baseline", tmp_path)
+    arrays, text = load_arrays(held.directory(0).weights)
+    last = {name: value + 1 for name, value in arrays.items() if not name.startswith("best.")}
+    save_arrays(held.directory(0).weights, arrays | last, text)
+    found = trained.best_weights(held.directory(0))
+    assert set(found) == set(last)
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, arrays[f"best.{name}"])
+
+
+@pytest.mark.parametrize("model", ["ffnn", "cnn"])
+def test_an_untrained_network_is_as_it_was_drawn(model, root, study):
+    """Its weights are those of a run of no epochs with the same seed, and of no other seed."""
+    held = trained.finished(study, model, "baseline", root)
+    as_drawn = trained.best_weights(trained.finished(study, model, "drawn", root).directory(0))
+    for seed, same in ((0, True), (2, False)):
+        weights = held.untrained(seed).weights()
+        names = [name for name in weights if name.endswith(".weight")]
+        assert len(names) >= 2
+        assert all(np.array_equal(weights[name], as_drawn[name]) == same for name in names)
+
+
+def test_finished_runs_are_in_the_studys_order(root, study):
+    """Those that ended, the first so many of them; a part of the training images is looked at less closely."""
+    held = trained.finished(study, "ffnn", "baseline", root)
+    assert held.seeds == (2, 0)
+    assert trained.finished(study, "ffnn", "baseline", root, 1).seeds == (2,)
+    assert trained.finished(study, "ffnn", "baseline", root, 5).seeds == (2, 0)
+    assert trained.finished(study, "ffnn", "baseline", root / "elsewhere").seeds == ()
+    assert held.configuration == study.models["ffnn"]["baseline"]
+    assert held.sizes == trained.Sizes()
+    part = study.model_copy(update={"training_images": 100})
+    assert trained.finished(part, "ffnn", "baseline", root).sizes == trained.SKETCH
+    for name, count in vars(trained.SKETCH).items():
+        assert count < getattr(trained.Sizes(), name)
+
+
+def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path):
+    """Other runs, seeds, models, names or sizes are something else; another place, or the day it was read, is not."""
+    held = trained.finished(study, "ffnn", "baseline", root)
+    own = held.identity()
+    assert json.loads(json.dumps(own)) == own
+    assert own["runs"] == [
+        json.loads((plan.run_path(root, "ffnn", "baseline", s) / "config.json").read_text())["hash"] for s in (2, 0)
+    ]
+    for change in ({"seeds": (0, 2)}, {"seeds": (2,)}, {"sizes": trained.SKETCH}, {"name": "wider", "seeds": (0,)}):
+        assert replace(held, **change).identity() != own
+    assert trained.finished(study, "cnn", "baseline", root).identity() != own
+    shutil.copytree(root / "ffnn", tmp_path / "ffnn")
+    moved = replace(held, root=tmp_path)
+    assert moved.identity() == own
+    config = moved.directory(0).config
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"hash": "0" * 64}))
+    assert moved.identity() != own
+
+
+@pytest.mark.parametrize(
+    ("into", "out_of"),
+    [
+        (("ffnn", "baseline"), ("ffnn", "wider")),
+        (("ffnn", "baseline"), ("cnn", "baseline")),
+        (("cnn", "baseline"), ("ffnn", "baseline")),
+    ],
+    ids=["another size", "no such layers", "no such modules"],
+)
+def test_weights_of_another_network_are_one_line(into, out_of, root, study, tmp_path):
+    """It names the file and what to delete."""
+    shutil.copytree(root, tmp_path / "copy")
+    held = trained.finished(study, *into, tmp_path / "copy")
+    other = trained.finished(study, *out_of, root)
+    shutil.copy(other.directory(0).weights, held.directory(0).weights)
+    with pytest.raises(UserError, match="does not fit its run") as caught:
+        held.classifier(0)
+    assert str(held.directory(0).weights) in str(caught.value)
+    assert f"delete {held.directory(0).path}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_kernels_of_another_shape_are_one_line(root, study, tmp_path):
+    """What PyTorch says about sizes, in many lines, is one."""
+    shutil.copytree(root / "cnn", tmp_path / "cnn")
+    held = trained.finished(study, "cnn", "baseline", tmp_path)
+    arrays, text = load_arrays(held.directory(0).weights)
+    arrays["best.conv1.weight"] = arrays["best.conv1.weight"][:, :, :3]
+    save_arrays(held.directory(0).weights, arrays, text)
+    with pytest.raises(UserError, match="does not fit its run") as caught:
+        held.classifier(0)
+    assert "\n" not in str(caught.value)

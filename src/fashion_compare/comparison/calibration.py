@@ -32,7 +32,8 @@ def calibration(runs: Mapping[int, Mapping[Part, Predictions]]) -> dict[str, Any
     for held in runs.values():
         test = held["test"]
         temperature = fit_temperature(held["validation"].labels, held["validation"].logits)
-        scaled = Predictions(test.labels, test.logits / np.float32(temperature))
+        # In float64, in which no two scores become one.
+        scaled = Predictions(test.labels, test.logits.astype(np.float64) / temperature)  # type: ignore[arg-type]
         temperatures.append(temperature)
         before.append(test)
         after.append(scaled)

@@ -1,5 +1,6 @@
 """Any picture as an image of the data set's kind: 28×28 grey, a bright garment on black."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,17 @@ def read_picture(path: Path) -> tuple[NDArray[np.uint8], bool]:
     try:
         if path.stat().st_size > _MAXIMUM_BYTES:
             raise UserError(f"{path} is larger than 64 MiB; expected a picture of one garment")
-        with Image.open(path, formats=_FORMATS) as picture:
-            flat = ImageOps.exif_transpose(picture).convert("RGBA")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as picture:
+                flat = _eight_bits(ImageOps.exif_transpose(picture)).convert("RGBA")
     except UnidentifiedImageError as error:
         raise UserError(f"{path} is no picture that can be read; expected {', '.join(_FORMATS)}") from error
-    except (OSError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+    except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning, ValueError, SyntaxError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"cannot read picture {path}: {reason}; expected {', '.join(_FORMATS)}") from error
+    if min(flat.size) * _SIZE < max(flat.size):
+        raise UserError(f"{path} is too narrow ({flat.width}×{flat.height}); expected a picture of one garment, whole")
     # What is transparent counts as white paper.
     paper = Image.new("RGBA", flat.size, "white")
     grey = Image.alpha_composite(paper, flat).convert("L")
@@ -43,3 +48,10 @@ def read_picture(path: Path) -> tuple[NDArray[np.uint8], bool]:
     background = round(255 - rim if inverted else rim)
     fitted = ImageOps.pad(grey, (_SIZE, _SIZE), method=Image.Resampling.BOX, color=background)
     return np.asarray(fitted, np.uint8), inverted
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture of 16 bits a pixel, as scanners write, with 8; any other as it is. Pillow would cut it off."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray((np.asarray(picture).astype(np.uint32) // 257).clip(0, 255).astype(np.uint8))

@@ -22,7 +22,8 @@ from fashion_compare.study.spec import BASELINE, Study, changed
 Shares = NDArray[np.float64]
 
 _DIRECTORY = "experiments"
-PERMUTED = "permuted-pixels"
+# Variations cannot have names like this, and neither those of sizes and folds.
+PERMUTED = "pixels=permuted"
 
 
 def experiment_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
@@ -83,7 +84,7 @@ def fold_runs(study: Study, model: str, source: Source | None, data: dict[str, A
     base, folds, place = study.models[model][BASELINE], study.experiments.folds, root / _DIRECTORY
     return [
         Run(
-            model, f"fold-{fold}-of-{folds}", base, study.seeds[0], study.training_images, source, place, data,
+            model, f"fold={fold}-of-{folds}", base, study.seeds[0], study.training_images, source, place, data,
             fold=(fold, folds),
         )
         for fold in range(folds)

@@ -231,6 +231,9 @@ def to_yaml(study: Study) -> str:
         variations = {name: _changes(base, c, study.varied[model][name]) for name, c in plain.items()}
         models[model] = {"baseline": base, "variations": variations}
     content = study.model_dump(mode="json", exclude={"models", "varied"}, exclude_none=True) | {"models": models}
+    if study.experiments is not None:
+        # Here nothing is a value: no folds.
+        content["experiments"] = study.experiments.model_dump(mode="json")
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
