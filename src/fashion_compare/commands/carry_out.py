@@ -108,6 +108,8 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         whole = tuning.with_winners(whole, identity, root)
         failures = results.known_failures(whole, root) | total.failures
         found = results.collect(whole, described, root, failures)
+        # Explaining takes minutes, and may be stopped.
+        results.write_results(found, root)
         make_explanations(whole, found["best"], dataset, root, console.say)
         make_audit(whole, dataset, root, console.say)
         finish(results.with_explanations(found, whole, root), root)
