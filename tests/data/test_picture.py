@@ -74,12 +74,13 @@ def a_bomb(path, side=100_000):
     )
 
 
-def with_a_wrong_checksum(path):
-    """A PNG whose pixels are not what they were."""
-    saved(path, np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
-    content = bytearray(path.read_bytes())
-    content[content.index(b"IDAT") - 8] ^= 1
-    path.write_bytes(content)
+def with_a_broken_piece(path):
+    """A PNG whose pixels come in two pieces, the second of no known kind."""
+    saved(path, np.random.default_rng(0).integers(0, 256, (400, 400), dtype=np.uint8))
+    content = path.read_bytes()
+    second = content.rindex(b"IDAT")
+    assert second > content.index(b"IDAT")
+    path.write_bytes(content[:second] + bytes(4) + content[second + 4 :])
 
 
 def cut_off(path):
@@ -205,7 +206,7 @@ def test_a_picture_as_thin_as_a_thread_is_not_lost(shape, tmp_path):
         lambda path: path.write_text("no picture"),
         lambda path: path.write_bytes(b""),
         cut_off,
-        with_a_wrong_checksum,
+        with_a_broken_piece,
         a_bomb,
         lambda path: a_bomb(path, 10_000),
         lambda path: Image.fromarray(np.zeros((9, 9), np.uint8)).save(path, format="TIFF"),

@@ -63,9 +63,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     from fashion_compare.lock import exclusive
     from fashion_compare.store import write_json, write_text
     from fashion_compare.study import merge, plan, results, spec, tuning
-    from fashion_compare.study.audit import make_audit
     from fashion_compare.study.engine import Outcome, run_all
-    from fashion_compare.study.explain import make_explanations
     from fashion_compare.study.local import available_cores
 
     source, dataset = load_data(data, stand_in_allowed=True)
@@ -108,11 +106,7 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
         whole = tuning.with_winners(whole, identity, root)
         failures = results.known_failures(whole, root) | total.failures
         found = results.collect(whole, described, root, failures)
-        # Explaining takes minutes, and may be stopped.
-        results.write_results(found, root)
-        make_explanations(whole, found["best"], dataset, root, console.say)
-        make_audit(whole, dataset, root, console.say)
-        finish(results.with_explanations(found, whole, root), root)
+        explain_and_finish(whole, found, dataset, root)
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
         raise typer.Exit(1)
@@ -139,6 +133,27 @@ def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:
         run.directory.claim(run.identity)
     for tuner in tuners:
         tuner.trials()
+
+
+def explain_and_finish(study: "Study", found: dict[str, Any], dataset: "Dataset", root: Path) -> None:
+    """Make the explanations and the audit that are not made yet, then write results and report with them.
+
+    Args:
+        study: the resolved study.
+        found: from `results.collect`.
+        dataset: the data.
+        root: the study's directory.
+    """
+    from fashion_compare import console
+    from fashion_compare.study import results
+    from fashion_compare.study.audit import make_audit
+    from fashion_compare.study.explain import make_explanations
+
+    # Explaining takes minutes, and may be stopped: the numbers are there before.
+    results.write_results(found, root)
+    make_explanations(study, found["best"], dataset, root, console.say)
+    make_audit(study, dataset, root, console.say)
+    finish(results.with_explanations(found, study, root), root)
 
 
 def finish(found: Mapping[str, Any], root: Path) -> None:

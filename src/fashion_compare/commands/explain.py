@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.carry_out import finish
+from fashion_compare.commands.carry_out import explain_and_finish
 from fashion_compare.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -32,12 +32,9 @@ def explain(
 
 
 def _explain_study(root: Path, data: str) -> None:
-    from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
-    from fashion_compare.study.audit import make_audit
-    from fashion_compare.study.explain import make_explanations
     from fashion_compare.study.schema import check_dataset
 
     described = read_json(root / "dataset.json")
@@ -47,9 +44,7 @@ def _explain_study(root: Path, data: str) -> None:
     with exclusive(root):
         study = tuning.with_winners(spec.load_study(str(root / "study.yaml")), identity, root)
         found = results.collect(study, described, root, results.known_failures(study, root))
-        make_explanations(study, found["best"], dataset, root, console.say)
-        make_audit(study, dataset, root, console.say)
-        finish(results.with_explanations(found, study, root), root)
+        explain_and_finish(study, found, dataset, root)
 
 
 def _explain_image(path: Path, image: str, data: str) -> None:
