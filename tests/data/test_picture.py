@@ -1,6 +1,7 @@
 """Any picture becomes an image of the data set's kind, or one clear line."""
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -186,6 +187,18 @@ def test_sixteen_bits_a_pixel_are_scaled_not_cut_off(garment, tmp_path):
     np.testing.assert_allclose(found, garment, atol=1)
 
 
+@pytest.mark.parametrize(("high", "wide"), [(280, 10), (10, 280)])
+def test_what_keeps_a_pixel_of_width_is_read(high, wide, tmp_path):
+    """At one to twenty-eight the garment is a line of one pixel; only what is narrower may be refused."""
+    bright = np.zeros((high, wide), np.uint8)
+    if high > wide:
+        bright[90:190] = 255
+    else:
+        bright[:, 90:190] = 255
+    found, _ = read_picture(saved(tmp_path / "a.png", bright))
+    assert (found == 255).sum() == 10
+
+
 @pytest.mark.parametrize("shape", [(60, 1), (1, 60)])
 def test_a_picture_as_thin_as_a_thread_is_not_lost(shape, tmp_path):
     """Its garment is in the image, or one line says that there is no room for it."""
@@ -241,3 +254,13 @@ def test_a_name_that_cannot_be_is_one_line():
     """A path with a zero byte in it is no file's."""
     with pytest.raises(UserError, match="cannot read picture"):
         read_picture(Path("a\0b.png"))
+
+
+def test_a_smaller_bomb_is_refused_by_its_size_without_a_warning(tmp_path):
+    """What Pillow would warn of, and then expand to gigabytes, is the same one line, and nothing else is printed."""
+    a_bomb(tmp_path / "a.png", 10_000)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with pytest.raises(UserError, match="100000000 pixels"):
+            read_picture(tmp_path / "a.png")
+    assert said == []

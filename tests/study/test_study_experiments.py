@@ -1,6 +1,7 @@
 """Experiments are runs like others: which there are, what defines them, what they leave behind."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,12 +230,26 @@ def test_epochs_by_hand(images, epochs, tmp_path):
     assert configuration == study.models["ffnn"]["baseline"].model_copy(update={"epochs": epochs})
 
 
-def test_too_many_epochs_are_one_line(tmp_path):
-    """A set too small for so many steps names itself and what is wrong, before anything is trained."""
-    study = parsed("experiments: {training_sizes: [10], least_steps: 10001}")
-    with pytest.raises(UsageError, match=r"training_sizes: 10: epochs: got 10001") as caught:
-        all_runs(study, None, DATA, tmp_path)
+def test_too_many_steps_are_one_line():
+    """More than a configuration may have epochs are refused where the study is read: a set may have one step an epoch."""
+    with pytest.raises(UsageError, match=r"least_steps: got 10001") as caught:
+        parsed("experiments: {training_sizes: [10], least_steps: 10001}")
     assert "\n" not in str(caught.value)
+    most = parsed("experiments: {training_sizes: [10], least_steps: 10000}")
+    assert size_runs(most, "ffnn", None, DATA, Path("runs"))[10][0].configuration.epochs == 10_000
+
+
+def test_a_size_stands_once():
+    """A set named twice is one line, as seeds and values are."""
+    with pytest.raises(UsageError, match="each size once"):
+        parsed("experiments: {training_sizes: [100, 60, 100]}")
+
+
+def test_a_sketch_has_no_folds(tmp_path):
+    """A study on a part of the training images has no audit, so nothing is held out for one."""
+    study = spec.parse_study(STUDY + "training_images: 200\n", "test")
+    assert fold_runs(study, "ffnn", None, DATA, tmp_path) == []
+    assert len(fold_runs(parsed(), "ffnn", None, DATA, tmp_path)) == 3
 
 
 def test_all_images_are_the_baseline_itself(tmp_path):

@@ -141,6 +141,8 @@ class FfnnClassifier:
         """Take over what `weights` returned."""
         self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
         for name, value in self._named().items():
+            if weights[name].shape != value.shape:
+                raise ValueError(f"{name} has shape {weights[name].shape}, expected {value.shape}")
             value[...] = weights[name]
         for held, aside in zip(self._averaged, self._aside, strict=True):
             aside[...] = held

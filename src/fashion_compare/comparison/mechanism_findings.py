@@ -56,8 +56,8 @@ def shifted(model: str, held: Mapping[str, Any]) -> list[Finding]:
         finding(
             "shifted",
             model,
-            f"Test images shifted by {_SHIFT} pixels cost the baseline {_interval(point['change'], points)} points of "
-            f"accuracy: {percent(point['accuracy']['mean'])} are right.",
+            f"Shifting test images by {_SHIFT} pixels changes the baseline's accuracy by "
+            f"{_interval(point['change'], points)} points, to {percent(point['accuracy']['mean'])}.",
             {"pixels": _SHIFT, "change": point["change"]["mean"], "accuracy": point["accuracy"]["mean"]},
         )
     ]

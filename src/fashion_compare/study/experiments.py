@@ -78,8 +78,11 @@ def _long_enough(study: Study, model: str, images: int) -> Configuration:
 
 
 def fold_runs(study: Study, model: str, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
-    """Return a model's baseline runs, one for each fold of the training images that it holds out."""
-    if study.experiments is None or study.experiments.folds is None:
+    """Return a model's baseline runs, one for each fold of the training images that it holds out.
+
+    None in a study on a part of the training images, whose data are not audited.
+    """
+    if study.experiments is None or study.experiments.folds is None or study.training_images is not None:
         return []
     base, folds, place = study.models[model][BASELINE], study.experiments.folds, root / _DIRECTORY
     return [

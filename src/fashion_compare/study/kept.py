@@ -26,6 +26,7 @@ def keep(path: Path, of: dict[str, Any], make: Callable[[], Arrays]) -> None:
     if path.exists() and _names(note, of) is not None:
         return
     arrays = make()
+    assert not any(value.dtype.hasobject for value in arrays.values()), "objects would be pickled"
     # The note goes first and comes last: it never stands beside arrays that it does not speak of.
     note.unlink(missing_ok=True)
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]

@@ -108,9 +108,15 @@ class Experiments(BaseModel):
     # Accuracy against the number of training images; the baseline itself is the last point.
     training_sizes: tuple[Annotated[int, Field(ge=1, le=55_000)], ...] = (100, 300, 1000, 3000, 10_000, 30_000)
     # A small set has few steps an epoch: epochs go up until there are so many.
-    least_steps: Annotated[int, Field(ge=1)] = 300
+    least_steps: Annotated[int, Field(ge=1, le=10_000)] = 300
     # The training images in so many parts, each predicted by networks that did not see it, for suspected label errors.
     folds: Annotated[int | None, Field(ge=2, le=20)] = 5
+
+    @model_validator(mode="after")
+    def _sizes_once(self) -> Self:
+        if len(set(self.training_sizes)) < len(self.training_sizes):
+            raise ValueError(f"training_sizes {list(self.training_sizes)}: expected each size once")
+        return self
 
 
 def value_at(axis: Range | tuple[Value, ...], share: float) -> Any:
