@@ -17,6 +17,7 @@ def test_pixels_are_permuted_alike_in_every_image(tiny_dataset):
     order = pixel_order(784)
     assert sorted(order) == list(range(784))
     assert (order != np.arange(784)).mean() > 0.99
+    assert found.train_images.flags.c_contiguous
     for part in ("train", "validation", "test"):
         images, moved = getattr(tiny_dataset, f"{part}_images"), getattr(found, f"{part}_images")
         np.testing.assert_array_equal(moved.reshape(len(moved), -1), images.reshape(len(images), -1)[:, order])

@@ -231,7 +231,7 @@ def test_epochs_by_hand(images, epochs, tmp_path):
 
 
 def test_too_many_steps_are_one_line():
-    """More than a configuration may have epochs are refused where the study is read: a set may have one step an epoch."""
+    """More than a configuration may have epochs are refused: a set may have one step an epoch."""
     with pytest.raises(UsageError, match=r"least_steps: got 10001") as caught:
         parsed("experiments: {training_sizes: [10], least_steps: 10001}")
     assert "\n" not in str(caught.value)

@@ -22,7 +22,8 @@ def permuted_pixels(dataset: Dataset) -> Dataset:
 
     def permuted(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         flat = images.reshape(len(images), -1)
-        return flat[:, pixel_order(flat.shape[1])].reshape(images.shape)
+        # Row by row in memory, as everything after it walks through images; indexing would leave it column by column.
+        return np.take(flat, pixel_order(flat.shape[1]), axis=1).reshape(images.shape)
 
     return replace(
         dataset,
