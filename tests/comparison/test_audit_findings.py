@@ -73,10 +73,10 @@ def test_suspected_labels_are_said_from_one_in_a_thousand_on() -> None:
 
 
 def test_accuracy_without_suspects_is_a_secondary_figure() -> None:
-    """Both accuracies of each model stand there, called a bound; without suspects there is nothing to leave out."""
+    """Both accuracies of each model stand there, called biased; without suspects there is nothing to leave out."""
     accuracy = {"cnn": {"all": {"mean": 0.9}, "without_suspected": {"mean": 0.93}}}
     (found,) = rules.without_suspected({"suspected": 12, "accuracy": accuracy})
-    for words in ("12 suspected", "cnn 93.00% instead of 90.00%", "upper bound"):
+    for words in ("12 suspected", "cnn 93.00% instead of 90.00%", "biased upwards"):
         assert words in found["text"]
     assert rules.without_suspected({"suspected": 0, "accuracy": accuracy}) == []
 

@@ -103,3 +103,11 @@ def test_few_epochs_have_no_plateau() -> None:
     """With fewer than six epochs a third of them says nothing, however flat they are."""
     assert fitting([accuracies(0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)])["plateau"]
     assert not fitting([accuracies(0.1, 0.5, 0.5, 0.5, 0.5, 0.5)])["plateau"]
+
+
+def test_a_falling_loss_is_no_plateau() -> None:
+    """Where validation loss is lowest at the last epoch more epochs may help, however little accuracy gained."""
+    flat = [0.1, 0.5, 0.6, 0.7, 0.8, 0.8, 0.8, 0.801]
+    got = fitting([history(flat, flat, [2.3, 1.2, 1.0, 0.9, 0.8, 0.75, 0.72, 0.7])])
+    assert got["late_gain"] == pytest.approx(0.001)
+    assert (got["underfitting"], got["plateau"]) == (True, False)

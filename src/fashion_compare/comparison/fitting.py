@@ -45,7 +45,7 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
         "training_accuracy": float(curves["train_accuracy"][last]),
         "validation_accuracy": float(curves["validation_accuracy"][last]),
         "late_gain": late_gain,
-        "plateau": last >= _PLATEAU_EPOCHS and late_gain < PLATEAU,
+        "plateau": last >= _PLATEAU_EPOCHS and late_gain < PLATEAU and not still_improving,
         "overfitting": gap > GAP and rise > RISE,
         "underfitting": still_improving and gap <= GAP,
     }
