@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fashion_compare.comparison.experiments import lead_by_size, learning_curve, permutation_effect
+from fashion_compare.comparison.experiments import lead_by_size, leads, learning_curve, permutation_effect
 from fashion_compare.comparison.pairs import Scored
-from fashion_compare.comparison.statistics import mean_interval
+from fashion_compare.comparison.statistics import holm, mean_interval
 
 
 def scored(model: str, columns: dict[int, np.ndarray]) -> Scored:
@@ -32,7 +32,7 @@ def test_each_model_is_compared_with_its_own_baseline() -> None:
     expected = np.mean([drawn(s, 0.8) - drawn(s, 0.9) for s in range(3)])
     assert found["changes"]["cnn"]["mean"] == pytest.approx(expected)
     assert found["changes"]["cnn"]["family"] == 2
-    assert found["cnn_minus_ffnn"]["mean"] == pytest.approx(expected)
+    assert found["cnn_minus_ffnn"]["lead"]["mean"] == pytest.approx(expected)
     assert found["cnn_minus_ffnn"]["seeds"] == [0, 1, 2]
 
 
@@ -49,7 +49,7 @@ def test_changes_are_paired_by_seed_and_image() -> None:
         for s in (1, 2, 5)
     ]
     expected = mean_interval(columns)
-    assert found["cnn_minus_ffnn"]["interval"] == pytest.approx([expected.low, expected.high])
+    assert found["cnn_minus_ffnn"]["lead"]["interval"] == pytest.approx([expected.low, expected.high])
 
 
 def test_only_common_seeds_count() -> None:
@@ -112,7 +112,7 @@ def test_means_and_intervals_by_hand() -> None:
         assert row["b"] == {"model": model, "configuration": "baseline"}
         assert (row["part"], row["metric"], row["family"]) == ("test", "accuracy", 2)
     # (-¾ - -¼) and (-¼ - 0).
-    assert found["cnn_minus_ffnn"]["mean"] == np.mean([-0.5, -0.25])
+    assert found["cnn_minus_ffnn"]["lead"]["mean"] == np.mean([-0.5, -0.25])
 
 
 def test_what_seeds_share_is_not_in_the_interval() -> None:
@@ -132,7 +132,7 @@ def test_what_seeds_share_is_not_in_the_interval() -> None:
         "cnn": scored("cnn", same_for_all_images(0.7 + luck + apart)),
     }
     found = permutation_effect(permuted, base)
-    gap = found["cnn_minus_ffnn"]
+    gap = found["cnn_minus_ffnn"]["lead"]
     assert gap["interval"] == pytest.approx(stats.t.interval(0.95, 3, apart.mean(), stats.sem(apart)))
     assert width(gap) < 0.05 * unpaired_width(found)
 
@@ -145,7 +145,7 @@ def test_what_images_share_is_not_in_the_interval() -> None:
     permuted = {"ffnn": scored("ffnn", {0: 1 - hard}), "cnn": scored("cnn", {0: (1 - hard) * (1 - besides)})}
     found = permutation_effect(permuted, base)
     apart = -besides * (1 - hard)
-    gap = found["cnn_minus_ffnn"]
+    gap = found["cnn_minus_ffnn"]["lead"]
     assert gap["interval"] == pytest.approx(stats.norm.interval(0.95, apart.mean(), stats.sem(apart)))
     assert gap["covers"] == "images only"
     assert width(gap) < 0.4 * unpaired_width(found)
@@ -217,3 +217,46 @@ def test_leads_ascend_and_are_paired() -> None:
     (point,) = lead_by_size({100: scored("cnn", {0: better[0]})}, {100: scored("ffnn", {0: luck[0]})})
     expected = stats.norm.interval(0.95, gains[0].mean(), stats.sem(gains[0]))
     assert point["lead"]["interval"] == pytest.approx(expected)
+
+
+def shifted_by(gap: float, seeds: int, spread: float = 0.01) -> dict[int, np.ndarray]:
+    """Differences of 50 images, alike within a seed, around a gap."""
+    return {seed: np.full(50, gap + spread * (seed - (seeds - 1) / 2)) for seed in range(seeds)}
+
+
+def test_leads_are_a_family() -> None:
+    """Each p is that of the paired t-test over seeds, corrected by Holm over all; the verdict follows the latter."""
+    gaps = (0.2, 0.05, -0.045, 0.001)
+    found = leads([shifted_by(gap, 3) for gap in gaps])
+    raw = [stats.ttest_1samp([gap - 0.01, gap, gap + 0.01], 0).pvalue for gap in gaps]
+    assert [held["p"] for held in found] == pytest.approx(raw)
+    assert [held["p_holm"] for held in found] == pytest.approx(holm(raw))
+    # Alone, the second and the third would be decided.
+    assert max(raw[:3]) < 0.05
+    assert [held["verdict"] for held in found] == ["better", "better", "worse", "undecided"]
+    many = leads([shifted_by(gap, 3) for gap in (*gaps, *[0.001] * 8)])
+    assert [held["verdict"] for held in many] == ["better", *["undecided"] * 11]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_below_three_seeds_no_lead_has_a_verdict(seeds: int) -> None:
+    """However large it is; one seed has no p, and is no member of the family that others are corrected over."""
+    found = leads([shifted_by(0.5, seeds), shifted_by(0.2, 3)])
+    assert [held["verdict"] for held in found] == ["no verdict", "better"]
+    assert (found[0]["p"] is None) == (seeds == 1)
+    if seeds == 1:
+        assert found[1]["p_holm"] == found[1]["p"]
+
+
+def test_a_gap_and_the_leads_by_size_are_judged() -> None:
+    """The gap by itself, the sizes as one family."""
+    base = {model: scored(model, shifted_by(0.9, 3, 0)) for model in ("ffnn", "cnn")}
+    permuted = {"ffnn": scored("ffnn", shifted_by(0.9, 3)), "cnn": scored("cnn", shifted_by(0.5, 3, 0.02))}
+    gap = permutation_effect(permuted, base)["cnn_minus_ffnn"]
+    assert gap["verdict"] == "worse"
+    assert gap["p_holm"] == gap["p"]
+    sizes = (100, 300)
+    ahead = lead_by_size(dict.fromkeys(sizes, permuted["ffnn"]), dict.fromkeys(sizes, permuted["cnn"]))
+    assert [held["verdict"] for held in ahead] == ["better", "better"]
+    assert [held["p_holm"] for held in ahead] == pytest.approx([2 * held["p"] for held in ahead])
+    assert leads([]) == []

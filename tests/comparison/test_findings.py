@@ -300,13 +300,12 @@ def test_other_rules_are_asked_too() -> None:
     """A plateau, a divergence, a pair of classes, explanations and the audit: what there is to say is said."""
     confusion = {"confusion": [[90.0, 0.0, 10.0], [0.0, 100.0, 0.0], [0.0, 0.0, 100.0]]}
     point = {"amount": 2, "accuracy": {"mean": 0.5}, "change": {"mean": -0.3, "interval": [-0.31, -0.29]}}
-    copies = [{"parts": ["train", "test"], "mirrored": False, "images": 3, "labels_differ": 0}]
     found = findings(
         results(
             models={"ffnn": {"configurations": {"baseline": base(plateau=True) | {"mean": confusion}}}},
             failures=[failure("learning_rate=0.1")],
-            mechanisms={"ffnn": {"probes": [{"probe": "shift", "points": [point]}], "layers": []}},
-            audit={"copies": copies, "neighbours": {"test": {"labels_differ": 0}}, "label_errors": None},
+            mechanisms={"ffnn": {"seeds": [0, 1, 2], "probes": [{"probe": "shift", "points": [point]}], "layers": []}},
+            audit={"repeated_test_images": 3, "neighbours": {"test": {"labels_differ": 0}}, "label_errors": None},
         )
     )
     assert [held["id"] for held in found] == [

@@ -79,7 +79,8 @@ def test_a_black_image_has_nothing_to_explain(trained):
     """There is no way to go: all zero, no gap."""
     found = integrated_gradients(trained["ffnn"], np.zeros((1, 28, 28), np.uint8), np.array([0]))
     assert not found.maps.any()
-    assert found.difference == found.gap == [0]
+    # Its score is taken twice, among other numbers of images: the last bit of float32 may differ.
+    assert abs(found.difference[0]) == found.gap[0] <= 1e-6
 
 
 def test_steps_end_where_they_are_told_to(trained, tiny_dataset):

@@ -1,10 +1,12 @@
 """The networks in the page give the numbers that they give in Python, whatever is done to an image."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -41,6 +43,12 @@ def networks(root: Path) -> dict[str, Any]:
     }
 
 
+def shown_images(root: Path) -> np.ndarray:
+    """The test images that the page shows."""
+    images: np.ndarray = read_playground(json.loads((root / "results.json").read_text()), root)["images"]
+    return images
+
+
 def changed(images: np.ndarray) -> np.ndarray:
     """Each image changed in some way: shifted, turned or scaled, in turns."""
     ways = [(0, 1), (0, 3), (1, 3), (2, 2), (2, 8)]
@@ -53,7 +61,7 @@ def changed(images: np.ndarray) -> np.ndarray:
 
 def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:
     """On the page's 200 test images and on changed ones, both networks' logits within 1e-4."""
-    images = read_playground(root)["images"]
+    images = shown_images(root)
     assert len(images) == 200
     for shown in (images, changed(images)):
         for model, classifier in networks.items():
@@ -64,7 +72,7 @@ def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> 
 
 def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:
     """Heat placed on the image, for a class other than the answer too, to float32's precision."""
-    images = read_playground(root)["images"][:30]
+    images = shown_images(root)[:30]
     targets = np.arange(30) % 10
     call = """([images, targets]) => images.map((pixels, i) => {
         const network = playground.networks.cnn;
@@ -115,13 +123,34 @@ def test_images_change_as_in_the_probes(
     variant: int,
 ) -> None:
     """Shifted, turned and scaled in the page as in Python; rounding may differ by one grey level."""
-    images = read_playground(root)["images"][:20]
+    images = shown_images(root)[:20]
     (held,) = [one for one in PROBES if one.name == probe]
     expected = list(held.variants(images, amount))[variant]
     call = "([images, move]) => images.map((pixels) => Array.from(playground.changed(pixels, move)))"
     asked = [images.reshape(20, -1).tolist(), {"x": 0, "y": 0, "turn": 0, "scale": 1} | move]
     found = np.array(page.evaluate(call, asked)).reshape(20, 28, 28)
     assert np.abs(found - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255)])
+@pytest.mark.parametrize("shape", [(40, 120), (120, 40), (60, 60)])
+def test_a_picture_of_ones_own_is_bright_on_black(
+    page: Any, tmp_path: Path, paper: int, ink: int, shape: tuple[int, int]
+) -> None:
+    """Dark on bright paper or bright on dark, of any shape: the thing is bright, all around it is black."""
+    height, width = shape
+    picture = np.full((height, width, 3), paper, np.uint8)
+    picture[height // 4 : -height // 4, width // 4 : -width // 4] = ink
+    matplotlib.image.imsave(tmp_path / "mine.png", picture)
+    page.set_input_files("#play-file", tmp_path / "mine.png")
+    page.wait_for_function("() => location.hash.includes('pixels=')")
+    text = page.evaluate("() => new URLSearchParams(location.hash.slice('#playground?'.length)).get('pixels')")
+    pixels = np.frombuffer(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), np.uint8).reshape(28, 28)
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    assert rim.max() == 0
+    assert pixels[12:16, 12:16].min() == 255
+    # Half the picture's height and width, whose longer side fills the page's 28 pixels.
+    assert pixels.mean() / 255 * 784 == pytest.approx(14 * 14 * min(shape) / max(shape), rel=0.25)
 
 
 def test_a_link_shows_the_same(page: Any, browser: Any, root: Path) -> None:

@@ -377,7 +377,7 @@ def test_changes_curves_and_leads_follow_from_the_runs_results(done):
         assert found["permutation"]["changes"][model]["mean"] == pytest.approx(change[model])
         for point, name in zip(found["training_sizes"][model], ("images=60", "images=120"), strict=False):
             assert point["accuracy"]["mean"] == pytest.approx(accuracy(there, model, name))
-    assert found["permutation"]["cnn_minus_ffnn"]["mean"] == pytest.approx(change["cnn"] - change["ffnn"])
+    assert found["permutation"]["cnn_minus_ffnn"]["lead"]["mean"] == pytest.approx(change["cnn"] - change["ffnn"])
     leads = [accuracy(there, "cnn", name) - accuracy(there, "ffnn", name) for name in ("images=60", "images=120")]
     leads.append(accuracy(root, "cnn", "baseline") - accuracy(root, "ffnn", "baseline"))
     assert [entry["lead"]["mean"] for entry in found["lead_of_the_cnn"]] == pytest.approx(leads)
@@ -396,6 +396,7 @@ def test_before_an_experiment_has_ended_its_part_is_empty(copy):
     root, data = copy
     shutil.rmtree(root / "experiments")
     assert read(parsed(), root, data) == {
+        "least_steps": 9,
         "permutation": {"changes": {}, "cnn_minus_ffnn": None},
         "training_sizes": {"ffnn": [], "cnn": []},
         "lead_of_the_cnn": [],

@@ -1,5 +1,6 @@
 """Networks come back from their runs; what is made from them is made once, again when stale, and never left half."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -42,10 +43,10 @@ def test_it_is_made_once(path):
     keep(path, OF, make)
     keep(path, OF, make)
     assert make.times == 1
-    for found in (kept(path, OF), kept(path)):
-        assert list(found) == ["x", "names/of"]
-        np.testing.assert_array_equal(found["x"], np.arange(3))
-        assert found["names/of"].tolist() == ["ä", "b"]
+    found = kept(path, OF)
+    assert list(found) == ["x", "names/of"]
+    np.testing.assert_array_equal(found["x"], np.arange(3))
+    assert found["names/of"].tolist() == ["ä", "b"]
 
 
 def test_of_other_networks_it_is_made_again(path):
@@ -132,7 +133,7 @@ def test_a_crash_before_the_note_leaves_nothing_to_be_mistaken(path, monkeypatch
         patch.setattr(module, "write_json", crash)
         with pytest.raises(KeyboardInterrupt):
             keep(path, other, Maker())
-    assert kept(path, OF) is kept(path, other) is kept(path) is None
+    assert kept(path, OF) is kept(path, other) is None
     keep(path, other, Maker())
     assert kept(path, other) is not None
 
@@ -254,8 +255,13 @@ def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path)
     held = trained.finished(study, "ffnn", "baseline", root)
     own = held.identity()
     assert json.loads(json.dumps(own)) == own
+    directories = [plan.run_path(root, "ffnn", "baseline", seed) for seed in (2, 0)]
     assert own["runs"] == [
-        json.loads((plan.run_path(root, "ffnn", "baseline", s) / "config.json").read_text())["hash"] for s in (2, 0)
+        [
+            json.loads((directory / "config.json").read_text())["hash"],
+            hashlib.sha256((directory / "predictions.npz").read_bytes()).hexdigest(),
+        ]
+        for directory in directories
     ]
     for change in ({"seeds": (0, 2)}, {"seeds": (2,)}, {"sizes": trained.SKETCH}, {"name": "wider", "seeds": (0,)}):
         assert replace(held, **change).identity() != own
@@ -264,8 +270,25 @@ def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path)
     moved = replace(held, root=tmp_path)
     assert moved.identity() == own
     config = moved.directory(0).config
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"hash": "0" * 64}))
+    said = config.read_text()
+    config.write_text(json.dumps(json.loads(said) | {"hash": "0" * 64}))
     assert moved.identity() != own
+    config.write_text(said)
+    assert moved.identity() == own
+
+
+def test_a_run_trained_again_to_something_else_is_another_one(root, study, tmp_path):
+    """The same definition on another machine need not give the same network: its predictions tell, without weights."""
+    shutil.copytree(root / "ffnn", tmp_path / "ffnn")
+    held = trained.finished(study, "ffnn", "baseline", tmp_path)
+    own = held.identity()
+    held.directory(2).weights.unlink()
+    assert held.identity() == own
+    with np.load(held.directory(0).predictions) as saved:
+        arrays = dict(saved)
+    arrays["logits"][0, 0] += 1
+    np.savez(held.directory(0).predictions, **arrays)
+    assert held.identity() != own
 
 
 @pytest.mark.parametrize(

@@ -145,12 +145,14 @@ def explain_and_finish(study: "Study", found: dict[str, Any], dataset: "Dataset"
         root: the study's directory.
     """
     from fashion_compare import console
+    from fashion_compare.report.page import write_report
     from fashion_compare.study import results
     from fashion_compare.study.audit import make_audit
     from fashion_compare.study.explain import make_explanations
 
-    # Explaining takes minutes, and may be stopped: the numbers are there before.
+    # Explaining takes minutes, and may be stopped: numbers and page are there before.
     results.write_results(found, root)
+    write_report(found, root)
     make_explanations(study, found["best"], dataset, root, console.say)
     make_audit(study, dataset, root, console.say)
     finish(results.with_explanations(found, study, root), root)

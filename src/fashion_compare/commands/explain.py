@@ -23,7 +23,7 @@ def explain(
     ] = None,
     data: options.Data = "auto",
 ) -> None:
-    """Explain one image by a run's network, or make a study's explanations and report anew. Trains nothing."""
+    """Explain one image by a run's network, or make a study's missing explanations and its report. Trains nothing."""
     if image is None:
         options.check_study_directory(directory)
         _explain_study(directory, data)

@@ -13,7 +13,7 @@ def audit_findings(audit: Mapping[str, Any] | None, class_names: Sequence[str]) 
     """Return what the audit says; nothing where there was none."""
     if audit is None:
         return []
-    found = copies(audit["copies"]) + near_copies(audit["neighbours"]["test"])
+    found = copies(audit["repeated_test_images"]) + near_copies(audit["neighbours"]["test"])
     if audit["label_errors"] is not None:
         found += label_errors(audit["label_errors"], sum(audit["class_counts"]["train"]), class_names)
         if audit["label_errors"]["test"] is not None:
@@ -21,22 +21,15 @@ def audit_findings(audit: Mapping[str, Any] | None, class_names: Sequence[str]) 
     return found
 
 
-def copies(held: list[dict[str, Any]]) -> list[Finding]:
-    """Fires when a test image repeats one that is trained on or chosen by, plain or mirrored."""
-    across = [row for row in held if row["parts"][1] == "test" and row["parts"][0] != "test"]
-    if not across:
+def copies(images: int) -> list[Finding]:
+    """Fires when test images repeat ones that are trained on or chosen by, plain or mirrored."""
+    if not images:
         return []
-    images = sum(row["images"] for row in across)
-    mirrored = sum(row["images"] for row in across if row["mirrored"])
-    return [
-        finding(
-            "copies",
-            None,
-            f"{images:,} test images repeat one of the training set, {mirrored:,} of them mirrored: on these a score "
-            "measures memory.",
-            {"images": images, "mirrored": mirrored},
-        )
-    ]
+    text = (
+        f"{images:,} test images repeat one of the training or validation images, plain or mirrored: on these a score "
+        "measures memory."
+    )
+    return [finding("copies", None, text, {"images": images})]
 
 
 def near_copies(held: Mapping[str, Any]) -> list[Finding]:
@@ -66,7 +59,8 @@ def label_errors(held: Mapping[str, Any], images: int, class_names: Sequence[str
             None,
             f"{suspected:,} of {images:,} training images ({percent(suspected / images)}) are confidently of another "
             f"class than their label says, to networks that did not see them ({' and '.join(held['models'])}, "
-            f"{held['folds']} folds). Most often a {class_names[pair['given']]} that "
+            f"{held['folds']} folds); the share of wrong labels is estimated at "
+            f"{percent(held['train']['estimated_share'])}. Most often a {class_names[pair['given']]} that "
             f"looks like a {class_names[pair['suggested']]} ({pair['images']:,}). They "
             "are suspects, wrong or merely hard; nothing was left out for them.",
             {"suspected": suspected, "images": images},

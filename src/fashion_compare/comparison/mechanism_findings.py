@@ -1,11 +1,13 @@
 """Findings about mechanisms: what changed images, permuted pixels, fewer images and explanations say, by a rule each.
 
-A rule fires when the 95% interval of what it speaks of lies on one side of what would be nothing; else it is silent.
+A rule fires when the evidence decides: verdicts where models are compared, 95% intervals where one is looked at. Below
+three seeds none does.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fashion_compare.comparison.statistics import MINIMUM_SEEDS
 from fashion_compare.comparison.wording import Finding, correlation, finding, percent, points
 
 _PROBES = {
@@ -17,6 +19,7 @@ _PROBES = {
     "contrast": "weaker contrast",
     "occlusion": "covered patches",
 }
+_DECIDED = ("better", "worse")
 # Below this change of accuracy, half a point, there is nothing worth a sentence.
 _WORTH_SAYING = 0.005
 # How far the temperature has to be from 1.
@@ -50,7 +53,7 @@ def shifted(model: str, held: Mapping[str, Any]) -> list[Finding]:
     """Fires when images shifted by two pixels cost accuracy."""
     curve = next((curve for curve in held["probes"] if curve["probe"] == "shift"), None)
     point = next((point for point in curve["points"] if point["amount"] == _SHIFT), None) if curve else None
-    if point is None or point["change"]["interval"][1] > -_WORTH_SAYING:
+    if point is None or not _enough(held) or point["change"]["interval"][1] > -_WORTH_SAYING:
         return []
     return [
         finding(
@@ -66,7 +69,7 @@ def shifted(model: str, held: Mapping[str, Any]) -> list[Finding]:
 def last_layer(model: str, held: Mapping[str, Any]) -> list[Finding]:
     """Fires when a linear readout of the last hidden layer is ahead of one of the pixels."""
     layers = held["layers"]
-    if len(layers) < 3:
+    if len(layers) < 3 or not _enough(held):
         return []
     pixels, hidden = layers[0], layers[-2]
     if hidden["accuracy"]["interval"][0] <= pixels["accuracy"]["interval"][1]:
@@ -86,18 +89,17 @@ def probe_leads(leads: list[dict[str, Any]]) -> list[Finding]:
     """Fires for each way to change images that costs the one model more accuracy than the other."""
     found = []
     for held in leads:
-        low, high = held["lead"]["interval"]
-        if low <= 0 <= high or abs(held["lead"]["mean"]) < _WORTH_SAYING:
+        if held["verdict"] not in _DECIDED or abs(held["lead"]["mean"]) < _WORTH_SAYING:
             continue
-        better, other = ("cnn", "ffnn") if low > 0 else ("ffnn", "cnn")
-        more, less = sorted((abs(low), abs(high)))
+        better, other = ("cnn", "ffnn") if held["verdict"] == "better" else ("ffnn", "cnn")
+        low, high = _ends(held, better)
         found.append(
             finding(
                 "probe_lead",
                 None,
                 f"{_PROBES[held['probe']].capitalize()}: the {better} stands it better. Over all amounts tried it "
                 f"loses {100 * abs(held['lead']['mean']):.2f} points less accuracy than the {other}, 95% interval "
-                f"[{100 * more:.2f}, {100 * less:.2f}].",
+                f"[{low:.2f}, {high:.2f}].",
                 {"probe": held["probe"], "better": better, "lead_of_the_cnn": held["lead"]["mean"]},
             )
         )
@@ -121,29 +123,30 @@ def permuted(model: str, row: Mapping[str, Any]) -> list[Finding]:
 
 def permutation_gap(gap: Mapping[str, Any] | None) -> list[Finding]:
     """Fires when the order of the pixels is worth more to one model than to the other."""
-    if gap is None or gap["interval"][0] <= 0 <= gap["interval"][1]:
+    if gap is None or gap["verdict"] not in _DECIDED:
         return []
-    more, less = ("cnn", "ffnn") if gap["mean"] < 0 else ("ffnn", "cnn")
-    low, high = sorted(abs(end) for end in gap["interval"])
+    # Who changes for the worse by more lives on the order of the pixels.
+    more, less = ("cnn", "ffnn") if gap["verdict"] == "worse" else ("ffnn", "cnn")
+    low, high = _ends(gap, less)
     return [
         finding(
             "permutation_gap",
             None,
-            f"Neighbourhood is worth {100 * abs(gap['mean']):.2f} points of test accuracy more to the {more} than to "
-            f"the {less}, 95% interval [{100 * low:.2f}, {100 * high:.2f}]: that much more is lost when pixels are "
+            f"Neighbourhood is worth {100 * abs(gap['lead']['mean']):.2f} points of test accuracy more to the {more} "
+            f"than to the {less}, 95% interval [{low:.2f}, {high:.2f}]: that much more is lost when pixels are "
             "permuted.",
-            {"cnn_minus_ffnn": gap["mean"], "interval": gap["interval"]},
+            {"cnn_minus_ffnn": gap["lead"]["mean"], "interval": gap["lead"]["interval"]},
         )
     ]
 
 
 def data_hunger(leads: list[dict[str, Any]]) -> list[Finding]:
     """Fires when the model that is ahead with few training images is not the one that is ahead with many."""
-    decided = [held for held in leads if not held["lead"]["interval"][0] <= 0 <= held["lead"]["interval"][1]]
-    if len(decided) < 2 or (decided[0]["lead"]["mean"] > 0) == (decided[-1]["lead"]["mean"] > 0):
+    decided = [held for held in leads if held["verdict"] in _DECIDED]
+    if not decided or decided[0]["verdict"] == decided[-1]["verdict"]:
         return []
     few, many = decided[0], decided[-1]
-    ahead, later = ("cnn", "ffnn") if few["lead"]["mean"] > 0 else ("ffnn", "cnn")
+    ahead, later = ("cnn", "ffnn") if few["verdict"] == "better" else ("ffnn", "cnn")
     return [
         finding(
             "data_hunger",
@@ -159,7 +162,7 @@ def data_hunger(leads: list[dict[str, Any]]) -> list[Finding]:
 def confidence(model: str, held: Mapping[str, Any]) -> list[Finding]:
     """Fires when a temperature away from 1, fitted on validation, lowers the test loss."""
     temperature = sum(held["temperatures"]) / len(held["temperatures"])
-    if abs(temperature - 1) < _TEMPERATURE or held["loss_change"]["interval"][1] >= 0:
+    if not _enough(held) or abs(temperature - 1) < _TEMPERATURE or held["loss_change"]["interval"][1] >= 0:
         return []
     sure = "too sure of itself" if temperature > 1 else "not sure enough of itself"
     return [
@@ -176,7 +179,9 @@ def confidence(model: str, held: Mapping[str, Any]) -> list[Finding]:
 
 
 def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods beat every control in deletion and in insertion, and which do not; fires when it was tested."""
+    """Say which methods beat every control in deletion and in insertion, and which do not, from three seeds on."""
+    if not _enough(held):
+        return []
     controls = len(held["controls"])
     beaten = {m["method"]: [len(m[kind]["beats"]) for kind in ("deletion", "insertion")] for m in held["methods"]}
     passed = [method for method, counts in beaten.items() if min(counts) == controls]
@@ -192,22 +197,30 @@ def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
 
 
 def randomised(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods' maps depend on what was learned; silent with one seed, which has no verdict."""
-    judged = [m for m in held["methods"] if m["passes_randomisation"] is not None]
-    if not judged:
+    """Say which methods' maps depend on what was learned, which do not, and which are undecided."""
+    if not _enough(held):
         return []
-    groups: dict[bool, list[str]] = {True: [], False: []}
-    for m in judged:
-        last, again = m["randomised"][-1]["correlation"]["mean"], m["trained_again"]["mean"]
-        groups[m["passes_randomisation"]].append(f"{m['method']} ({correlation(last)} against {correlation(again)})")
-    said = [f"{_listed(names)} {'passed' if passes else 'failed'}" for passes, names in groups.items() if names]
-    text = (
-        "Randomised weights, rank correlation with the maps of a network that learned nothing against those of another "
-        f"training: {'; '.join(said)}."
-    )
-    passed = [m["method"] for m in judged if m["passes_randomisation"]]
-    failed = [m["method"] for m in judged if not m["passes_randomisation"]]
-    return [finding("randomised", model, text, {"passed": passed, "failed": failed})]
+    names = {True: "passed", False: "failed", None: "undecided"}
+    groups: dict[str, list[str]] = {name: [] for name in names.values()}
+    for m in held["methods"]:
+        last = m["randomised"][-1]["correlation"]
+        groups[names[m["passes_randomisation"]]].append(f"{m['method']} ({_interval(last, correlation)})")
+    said = [f"{_listed(methods)} {name}" for name, methods in groups.items() if methods]
+    text = f"Random weights, rank correlation of the maps with those of the trained network: {'; '.join(said)}."
+    values = {m["method"]: names[m["passes_randomisation"]] for m in held["methods"]}
+    return [finding("randomised", model, text, values)]
+
+
+def _enough(held: Mapping[str, Any]) -> bool:
+    """Return whether there are seeds enough for a verdict."""
+    return len(held["seeds"]) >= MINIMUM_SEEDS
+
+
+def _ends(held: Mapping[str, Any], ahead: str) -> tuple[float, float]:
+    """Return the interval of a lead in points, low to high, seen from the model that is ahead."""
+    sign = 100 if ahead == "cnn" else -100
+    low, high = sorted(sign * end for end in held["lead"]["interval"])
+    return low, high
 
 
 def _listed(names: list[str]) -> str:

@@ -72,6 +72,11 @@ def calibrated_joint(labels: Labels, probabilities: Probabilities) -> NDArray[np
     return np.asarray(joint * (frequency / np.maximum(joint.sum(axis=1), 1))[:, None])
 
 
+def estimated_error_share(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the estimated share of wrong labels: what the calibrated joint holds off its diagonal."""
+    return float(1 - np.trace(calibrated_joint(labels, probabilities)))
+
+
 def suspected_label_errors(labels: Labels, probabilities: Probabilities) -> SuspectedErrors:
     """Return the images that the confident joint counts off its diagonal, by normalised margin.
 

@@ -16,8 +16,6 @@ METHODS = {
     "ffnn": (GRADIENT, INTEGRATED),
     "cnn": ("Grad-CAM", "HiResCAM", "Grad-CAM++", GRADIENT, INTEGRATED),
 }
-# Methods whose maps have a sign: what is below zero speaks against the class.
-SIGNED = frozenset({INTEGRATED})
 
 
 def explain(

@@ -77,7 +77,7 @@ def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
                      "mean": step["correlation"]["mean"], "low": low, "high": high}
                 )  # fmt: skip
             if held["trained_again"] is not None:
-                axes.axhline(held["trained_again"]["mean"], color=colour, linewidth=0.8, linestyle=":")
+                axes.axhline(held["trained_again"], color=colour, linewidth=0.8, linestyle=":")
         axes.axhline(0, color=INK, linewidth=0.6)
         axes.set_xticks(range(len(names)), names, rotation=30)
         axes.set_title(model)
@@ -142,7 +142,7 @@ def averages(arrays: Arrays, class_names: Sequence[str]) -> tuple[str, Figure, R
         grid[k, 0].set_ylabel(name.replace("/", "\n").replace("integrated ", "integrated\n"), fontsize=6.5)
     caption = (
         "Mean over test images of each class: the image, and each method's map for the right class. Red speaks for it, "
-        "blue against it; each row has one scale."
+        "blue, in integrated gradients, against it; each row has one scale."
     )
     return "averages", figure, rows, caption
 

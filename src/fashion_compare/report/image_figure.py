@@ -26,7 +26,8 @@ def explanation(
     grid = figure.add_gridspec(len(maps), len(methods) + 3)
     axes = figure.add_subplot(grid[:, 0])
     draw_picture(axes, image, "Greys", 0, 255)
-    axes.set_title(title, fontsize=8)
+    # The name of a file may hold what looks like a formula.
+    axes.set_title(title, fontsize=8, parse_math=False)
     axes = figure.add_subplot(grid[:, 1:3])
     probabilities = said["probabilities"]
     axes.barh(range(len(class_names)), [100 * p for p in probabilities], color=MODEL_COLOURS[said["model"]])
@@ -47,6 +48,6 @@ def explanation(
     known = "" if said["label"] is None else f", label {class_names[said['label']]}"
     caption = (
         f"{title}: the {said['model']} ({said['configuration']}, {said['run']}) answers "
-        f"{class_names[said['answer']]}{known}. Red speaks for the class, blue against it."
+        f"{class_names[said['answer']]}{known}. Red speaks for the class; blue, in integrated gradients, against it."
     )
     return "explanation", figure, rows, caption

@@ -157,8 +157,8 @@ def training_sizes(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_xlabel("training images (log scale)")
         axes.set_ylabel("cnn ahead by (points)")
     caption = (
-        "Test accuracy of the baselines trained on fewer images, at least 300 steps each, mean over seeds with 95% "
-        "bands; a smaller set is part of the larger ones."
+        f"Test accuracy of the baselines trained on fewer images, given {found['least_steps']} steps or more, mean "
+        "over seeds with 95% bands; a smaller set is part of the larger ones."
     )
     return "training-sizes", figure, rows + lead, caption
 

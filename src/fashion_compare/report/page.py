@@ -39,6 +39,7 @@ from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.report.playground import network_for_page, pictures
 from fashion_compare.store import RunDirectory, write_text
 from fashion_compare.study.explain import read_averages, read_gallery, read_playground
+from fashion_compare.study.faithful import ALIKE
 from fashion_compare.study.plan import run_path
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
@@ -60,7 +61,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
     for drawing in drawings.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
-    gallery = read_gallery(root)
+    gallery = read_gallery(results, root)
     page = root / "report.html"
     write_text(page, _render(results, drawings, gallery, root))
     return page
@@ -118,7 +119,7 @@ def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
     if results["faithfulness"]:
         drawings += [explanation_figures.faithfulness(*held) for held in results["faithfulness"].items()]
         drawings.append(explanation_figures.randomisation(results["faithfulness"]))
-    arrays = read_averages(root) if results["gallery"] else {}
+    arrays = read_averages(results, root)
     if arrays:
         drawings.append(explanation_figures.averages(arrays, results["dataset"]["class_names"]))
         drawings += [
@@ -186,7 +187,7 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
 
 def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
     """Return both networks and some test images as JSON for the page to run; None where they were not kept."""
-    arrays = read_playground(root) if results["gallery"] else {}
+    arrays = read_playground(results, root)
     if not arrays:
         return None
     networks = {}
@@ -214,6 +215,7 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         gallery=_gallery_items(gallery, results),
         methods=METHODS,
         shown_first=_SHOWN_FIRST,
+        alike=ALIKE,
         findings=_by_model(results),
         gap=GAP,
         rise=RISE,

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.comparison.statistics import mean_interval
-from fashion_compare.data.audit import Copy, Neighbours, class_counts, duplicates, near_neighbours, near_summary
+from fashion_compare.data.audit import Neighbours, class_counts, duplicates, near_neighbours, near_summary
 from fashion_compare.data.dataset import Dataset
-from fashion_compare.evaluation.label_errors import SuspectedErrors, suspected_label_errors
+from fashion_compare.evaluation.label_errors import SuspectedErrors, estimated_error_share, suspected_label_errors
 from fashion_compare.evaluation.predictions import Predictions, load_predictions
 from fashion_compare.study.experiments import fold_runs, out_of_fold
 from fashion_compare.study.kept import keep, kept
 from fashion_compare.study.plan import data_identity
 from fashion_compare.study.spec import BASELINE, Study
-from fashion_compare.study.trained import finished
+from fashion_compare.study.trained import finished, run_as_done
 
-# Suspected images that results.json names, the most suspicious first.
+# Images that results.json names: the most suspicious first, the nearest first.
 _NAMED = 50
 
 
@@ -39,7 +39,8 @@ def make_audit(study: Study, dataset: Dataset, root: Path, say: Callable[[str], 
 
         def suspect() -> Arrays:
             found = vars(suspected_label_errors(dataset.train_labels, shares))
-            return {**found, "models": np.array(models)}
+            share = estimated_error_share(dataset.train_labels, shares)
+            return {**found, "models": np.array(models), "estimated_share": np.array(share)}
 
         keep(_path(root, "labels"), _folds(study, data, root), suspect)
 
@@ -59,6 +60,7 @@ def describe_audit(study: Study, data: dict[str, Any], root: Path) -> dict[str, 
     return {
         "class_counts": {part: arrays[f"counts/{part}"].tolist() for part in ("train", "validation", "test")},
         "copies": _count_copies(arrays),
+        "repeated_test_images": _repeated_test_images(arrays),
         "neighbours": {part: _near(arrays, part) for part in ("test", "validation")},
         "label_errors": None if suspected is None else _describe_suspected(study, suspected, root),
     }
@@ -71,7 +73,7 @@ def _path(root: Path, name: str) -> Path:
 def _folds(study: Study, data: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return what says which runs predicted the training images, JSON-ready."""
     runs = [run for model in study.models for run in fold_runs(study, model, None, data, root) if run.directory.is_done]
-    return {"data": data, "runs": [run.directory.claimed_hash() for run in runs]}
+    return {"data": data, "runs": [run_as_done(run.directory) for run in runs]}
 
 
 def _look_at(dataset: Dataset, say: Callable[[str], None]) -> Arrays:
@@ -91,22 +93,40 @@ def _look_at(dataset: Dataset, say: Callable[[str], None]) -> Arrays:
 
 def _count_copies(arrays: Arrays) -> list[dict[str, Any]]:
     """Return how many images repeat an earlier one, by the parts of both, plain and mirrored."""
-    columns = (arrays[f"copies/{name}"] for name in ("parts", "indices", "labels", "mirrored"))
-    copies = [
-        Copy((str(a), str(b)), (int(i), int(j)), (int(k), int(m)), bool(mirrored))
-        for (a, b), (i, j), (k, m), mirrored in zip(*columns, strict=True)
+    keys = [
+        (*parts, mirrored)
+        for parts, mirrored in zip(arrays["copies/parts"].tolist(), arrays["copies/mirrored"].tolist(), strict=True)
     ]
-    groups = Counter((copy.parts, copy.mirrored) for copy in copies)
-    differing = Counter((copy.parts, copy.mirrored) for copy in copies if copy.labels[0] != copy.labels[1])
+    differ = np.diff(arrays["copies/labels"], axis=1)[:, 0] != 0
+    differing = Counter(key for key, other in zip(keys, differ, strict=True) if other)
     return [
-        {"parts": list(parts), "mirrored": mirrored, "images": count, "labels_differ": differing[parts, mirrored]}
-        for (parts, mirrored), count in sorted(groups.items())
-    ]
+        {"parts": [earlier, later], "mirrored": mirrored, "images": count,
+         "labels_differ": differing[earlier, later, mirrored]}
+        for (earlier, later, mirrored), count in sorted(Counter(keys).items())
+    ]  # fmt: skip
+
+
+def _repeated_test_images(arrays: Arrays) -> int:
+    """Return how many test images equal or mirror an image of another part; one that does both counts once."""
+    earlier, later = arrays["copies/parts"].T
+    return len(np.unique(arrays["copies/indices"][(later == "test") & (earlier != "test"), 1]))
 
 
 def _near(arrays: Arrays, part: str) -> dict[str, Any]:
     names = ("part", "index", "shift", "distance", "labels_agree")
-    return near_summary(Neighbours(**{name: arrays[f"{part}/{name}"] for name in names}))
+    found = Neighbours(**{name: arrays[f"{part}/{name}"] for name in names})
+    return near_summary(found) | {
+        "nearest": [
+            {
+                "index": int(k),
+                "neighbour": [str(found.part[k]), int(found.index[k])],
+                "shift": found.shift[k].tolist(),
+                "distance": float(found.distance[k]),
+                "labels_agree": bool(found.labels_agree[k]),
+            }
+            for k in np.argsort(found.distance, kind="stable")[:_NAMED]
+        ]
+    }
 
 
 def _describe_suspected(study: Study, arrays: Arrays, root: Path) -> dict[str, Any]:
@@ -122,7 +142,7 @@ def _describe_suspected(study: Study, arrays: Arrays, root: Path) -> dict[str, A
     return {
         "models": [str(model) for model in arrays["models"]],
         "folds": study.experiments.folds,
-        "train": _summary(train),
+        "train": _summary(train, float(arrays["estimated_share"])),
         "test": _on_test(runs) if runs else None,
     }
 
@@ -131,13 +151,14 @@ def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
     """Suspect test images by the mean probabilities of all baselines, and give each model's accuracy without them."""
     every = [held for predictions in runs.values() for held in predictions]
     labels = every[0].labels
-    suspected = suspected_label_errors(labels, np.mean([held.shares() for held in every], axis=0))
+    shares = np.mean([held.shares() for held in every], axis=0)
+    suspected = suspected_label_errors(labels, shares)
     kept_images = np.delete(np.arange(len(labels)), suspected.index)
 
     def accuracy(predictions: list[Predictions], images: NDArray[np.int64]) -> dict[str, Any]:
         return mean_interval([(held.answers == labels)[images] for held in predictions]).as_dict()
 
-    return _summary(suspected) | {
+    return _summary(suspected, estimated_error_share(labels, shares)) | {
         "accuracy": {
             model: {"all": accuracy(held, np.arange(len(labels))), "without_suspected": accuracy(held, kept_images)}
             for model, held in runs.items()
@@ -145,11 +166,12 @@ def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
     }
 
 
-def _summary(suspected: SuspectedErrors) -> dict[str, Any]:
+def _summary(suspected: SuspectedErrors, share: float) -> dict[str, Any]:
     """Return how many images are suspected, of which pairs of classes, and the most suspicious ones."""
     pairs = Counter(zip(suspected.given.tolist(), suspected.suggested.tolist(), strict=True))
     return {
         "suspected": len(suspected.index),
+        "estimated_share": share,
         "pairs": [{"given": i, "suggested": j, "images": count} for (i, j), count in pairs.most_common()],
         "most_suspicious": [
             {

@@ -124,6 +124,7 @@ def read_experiments(
         if sizes[model] and whole is not None:
             sizes[model][study.training_images or ALL_IMAGES] = whole
     return {
+        "least_steps": study.experiments.least_steps,
         "permutation": permutation_effect(permuted, baselines),
         "training_sizes": {model: learning_curve(held) for model, held in sizes.items()},
         "lead_of_the_cnn": lead_by_size(sizes["cnn"], sizes["ffnn"]) if {"cnn", "ffnn"} <= sizes.keys() else [],

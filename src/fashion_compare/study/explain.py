@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.evaluation.predictions import load_predictions
@@ -57,7 +59,7 @@ def describe_explanations(study: Study, best: Mapping[str, Any], root: Path) -> 
     identities = {model: held.identity() for model, held in chosen.items()}
     arrays = kept(_gallery_path(root), identities) if chosen else None
     if arrays is not None:
-        found["gallery"] = _describe_gallery(Gallery.from_arrays(arrays), chosen)
+        found["gallery"] = _describe_gallery(Gallery.from_arrays(arrays), chosen) | {"identity": identities}
     for model in chosen:
         base = finished(study, model, BASELINE, root)
         for section, held in (
@@ -72,26 +74,26 @@ def describe_explanations(study: Study, best: Mapping[str, Any], root: Path) -> 
     return found
 
 
-def read_gallery(root: Path) -> Gallery | None:
-    """Return the study's gallery; None where there is none.
+def read_gallery(results: Mapping[str, Any], root: Path) -> Gallery | None:
+    """Return the gallery that the results speak of; None where there is none.
 
     Raises:
         UserError: its file is damaged.
     """
-    arrays = kept(_gallery_path(root))
-    return None if arrays is None else Gallery.from_arrays(arrays)
+    arrays = _kept_for(results, _gallery_path(root))
+    return Gallery.from_arrays(arrays) if arrays else None
 
 
-def read_averages(root: Path) -> Arrays:
+def read_averages(results: Mapping[str, Any], root: Path) -> Arrays:
     """Return mean images (``images``), mean maps (``maps/MODEL/METHOD``) and first layers (``first/MODEL``), if made.
 
     Raises:
         UserError: their file is damaged.
     """
-    return kept(_averages_path(root)) or {}
+    return _kept_for(results, _averages_path(root))
 
 
-def read_playground(root: Path) -> Arrays:
+def read_playground(results: Mapping[str, Any], root: Path) -> Arrays:
     """Return what the page needs to run both networks, if it was made: test images, weights, where maps are drawn.
 
     Names are ``index``, ``label``, ``images``, ``weights/MODEL/NAME`` and, with a cnn, ``place`` (pixels, units).
@@ -99,7 +101,12 @@ def read_playground(root: Path) -> Arrays:
     Raises:
         UserError: its file is damaged.
     """
-    return kept(_playground_path(root)) or {}
+    return _kept_for(results, _playground_path(root))
+
+
+def _kept_for(results: Mapping[str, Any], path: Path) -> Arrays:
+    """Return what was made of the networks in the results: a stopped program may have left that of others."""
+    return (kept(path, results["gallery"]["identity"]) or {}) if results["gallery"] else {}
 
 
 def _playground_path(root: Path) -> Path:
@@ -179,7 +186,7 @@ def _describe_gallery(gallery: Gallery, chosen: Mapping[str, Trained]) -> dict[s
                         "maps": [
                             {
                                 "method": method,
-                                "highest": float(maps[i].max()),
+                                "peak": float(np.abs(maps[i]).max()),
                                 "all_zero": bool(gallery.empty(model, method)[i]),
                             }
                             for method, maps in gallery.maps[model].items()

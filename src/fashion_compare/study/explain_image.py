@@ -9,11 +9,14 @@ from pydantic import ValidationError
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
 from fashion_compare.classifier.scores import softmax
+from fashion_compare.data.views import pixel_order
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.explanation.methods import METHODS, explain
 from fashion_compare.explanation.saliency import Maps
 from fashion_compare.store import RunDirectory, read_json
 from fashion_compare.study.trained import load_classifier
+
+PIXELS = 28 * 28
 
 
 def explain_image(
@@ -33,15 +36,20 @@ def explain_image(
     Raises:
         UserError: the run is not finished, or its files are damaged.
     """
-    model, configuration = _configuration(directory)
+    model, configuration, order = _definition(directory)
     classifier = load_classifier(configuration, directory)
-    logits = classifier.logits(classifier.prepare(image[None]))
+    seen = image.reshape(-1)[order].reshape(1, *image.shape)
+    logits = classifier.logits(classifier.prepare(seen))
     answer = int(logits.argmax())
     targets = {"answer": answer} | ({"label": label} if label not in (None, answer) else {})
-    maps = {
-        name: {method: explain(model, classifier, image[None], np.array([c]), method)[0] for method in METHODS[model]}
-        for name, c in targets.items()
-    }
+
+    def map_of(target: int, method: str) -> Maps:
+        found = np.empty(image.size, np.float32)
+        # Back to where the pixels were.
+        found[order] = explain(model, classifier, seen, np.array([target]), method).reshape(-1)
+        return found.reshape(image.shape)
+
+    maps = {name: {method: map_of(target, method) for method in METHODS[model]} for name, target in targets.items()}
     said = {
         "model": model,
         "configuration": directory.path.parent.name,
@@ -68,10 +76,13 @@ def check_run_directory(path: Path) -> RunDirectory:
     return directory
 
 
-def _configuration(directory: RunDirectory) -> tuple[str, Configuration]:
+def _definition(directory: RunDirectory) -> tuple[str, Configuration, NDArray[np.int64]]:
+    """Return a run's model, its configuration, and the order in which it sees the pixels."""
     held = read_json(directory.config)
     try:
-        return held["model"], CONFIGURATIONS[held["model"]].model_validate(held["configuration"])
+        configuration = CONFIGURATIONS[held["model"]].model_validate(held["configuration"])
+        order = pixel_order(PIXELS) if held.get("permuted") else np.arange(PIXELS)
+        return held["model"], configuration, order
     except (KeyError, TypeError, ValidationError) as error:
         raise UserError(
             f"{directory.config} does not define a run; delete {directory.path} to train it again"

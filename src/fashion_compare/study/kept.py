@@ -1,6 +1,6 @@
 """Arrays made from saved weights, kept with a note of what they were made from: nothing is made twice, or stale."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from fashion_compare.store import load_npz, read_json, write_atomically, write_j
 FORMAT = 1
 
 
-def keep(path: Path, of: dict[str, Any], make: Callable[[], Arrays]) -> None:
+def keep(path: Path, of: Mapping[str, Any], make: Callable[[], Arrays]) -> None:
     """Make the arrays and write them to `path`, an ``.npz``, unless it holds those that belong to `of` already.
 
     Args:
@@ -33,8 +33,8 @@ def keep(path: Path, of: dict[str, Any], make: Callable[[], Arrays]) -> None:
     write_json(note, {"format": FORMAT, "of": of, "arrays": list(arrays)})
 
 
-def kept(path: Path, of: dict[str, Any] | None = None) -> Arrays | None:
-    """Return the arrays in `path` that were made from `of` (from anything, for None); None where there are none.
+def kept(path: Path, of: Mapping[str, Any]) -> Arrays | None:
+    """Return the arrays in `path` that were made from `of`; None where there are none.
 
     Raises:
         UserError: the file is damaged.
@@ -45,13 +45,13 @@ def kept(path: Path, of: dict[str, Any] | None = None) -> Arrays | None:
     return load_npz(path, names, advice="delete it, and 'fashion-compare explain' makes it again")
 
 
-def _names(note: Path, of: dict[str, Any] | None) -> list[str] | None:
+def _names(note: Path, of: Mapping[str, Any]) -> list[str] | None:
     """Return the names of the arrays that a note speaks of, if they are of `of`."""
     if not note.exists():
         return None
     try:
         held = read_json(note)
-        fits = held["format"] == FORMAT and of in (None, held["of"])
+        fits = held["format"] == FORMAT and held["of"] == of
         return [str(name) for name in held["arrays"]] if fits else None
     except (UserError, KeyError, TypeError):
         # Damaged, so what it speaks of is made again.

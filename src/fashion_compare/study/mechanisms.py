@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Arrays, Images, Labels
+from fashion_compare.comparison.experiments import leads
 from fashion_compare.comparison.statistics import mean_interval
 from fashion_compare.data.dataset import Dataset, evaluation_part
 from fashion_compare.explanation.probes import PROBES, Probe, probe, shift_map
@@ -51,7 +52,7 @@ def describe_mechanisms(networks: Trained) -> dict[str, Any] | None:
 
 
 def compare_mechanisms(cnn: Trained, ffnn: Trained) -> list[dict[str, Any]]:
-    """Return for each probe by how much more accuracy the cnn keeps than the ffnn, paired by seed and image.
+    """Return for each probe by how much more accuracy the cnn keeps than the ffnn: a family, paired by seed and image.
 
     The mean over all changed amounts of the change from the unchanged images, the cnn's minus the ffnn's.
     """
@@ -59,16 +60,12 @@ def compare_mechanisms(cnn: Trained, ffnn: Trained) -> list[dict[str, Any]]:
     seeds = sorted(set(cnn.seeds) & set(ffnn.seeds))
     if of_cnn is None or of_ffnn is None or not seeds:
         return []
-    return [
-        {
-            "probe": held.name,
-            "seeds": seeds,
-            "lead": mean_interval(
-                _mean_change(held, of_cnn[held.name], cnn, seeds) - _mean_change(held, of_ffnn[held.name], ffnn, seeds)
-            ).as_dict(),
-        }
+    columns = [
+        _mean_change(held, of_cnn[held.name], cnn, seeds) - _mean_change(held, of_ffnn[held.name], ffnn, seeds)
         for held in PROBES
     ]
+    judged = leads([dict(zip(seeds, column, strict=True)) for column in columns])
+    return [{"probe": held.name, **lead} for held, lead in zip(PROBES, judged, strict=True)]
 
 
 def _mean_change(held: Probe, right: NDArray[Any], networks: Trained, seeds: list[int]) -> NDArray[np.float64]:

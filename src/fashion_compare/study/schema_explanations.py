@@ -1,6 +1,6 @@
 """What results.json says about mechanisms: explanations and how good they are, probes, experiments, calibration."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,10 @@ class MapStrength(Entry):
     """How strong a method's map for the network's answer is."""
 
     method: str
-    highest: Annotated[float, Field(description="in units of the score; for gradients per grey level")]
+    peak: Annotated[
+        float,
+        Field(description="largest magnitude, in units of the score; gradients per grey level; Grad-CAM++ has no unit"),
+    ]
     all_zero: bool
 
 
@@ -45,6 +48,7 @@ class Gallery(Entry):
 
     networks: dict[Model, Network]
     images: list[Explained]
+    identity: Annotated[dict[Model, Any], Field(description="what the explanations' files were made from")]
 
 
 class ProbePoint(Entry):
@@ -64,12 +68,20 @@ class ProbeCurve(Entry):
     points: list[ProbePoint]
 
 
-class ProbeLead(Entry):
+class Lead(Entry):
+    """By how much the cnn is ahead of the ffnn, paired by seed and image."""
+
+    seeds: list[int]
+    lead: Estimate
+    p: Annotated[float | None, Field(description="paired t-test over seeds, two-sided")]
+    p_holm: Annotated[float | None, Field(description="corrected over the family that it belongs to")]
+    verdict: Literal["better", "worse", "undecided", "no verdict"]
+
+
+class ProbeLead(Lead):
     """How much more accuracy the cnn keeps than the ffnn, mean over all changed amounts."""
 
     probe: str
-    seeds: list[int]
-    lead: Estimate
 
 
 class LayerReadout(Entry):
@@ -116,9 +128,12 @@ class MethodQuality(Entry):
     insertion: AgainstControls
     randomised: list[LayerCorrelation]
     trained_again: Annotated[
-        Estimate | None, Field(description="rank correlation with the maps of another training; None with one seed")
+        float | None,
+        Field(description="mean rank correlation between the maps of two trainings; None with one seed"),
     ]
-    passes_randomisation: bool | None
+    passes_randomisation: Annotated[
+        bool | None, Field(description="by the interval of the last correlation; None where it decides nothing")
+    ]
 
 
 class ControlQuality(Entry):
@@ -144,12 +159,6 @@ class Faithfulness(Entry):
     controls: list[ControlQuality]
 
 
-class Lead(Estimate):
-    """A difference between the two models' changes."""
-
-    seeds: list[int]
-
-
 class Permutation(Entry):
     """Training and testing with all pixels in one other order."""
 
@@ -165,17 +174,16 @@ class SizePoint(Entry):
     accuracy: Estimate
 
 
-class SizeLead(Entry):
+class SizeLead(Lead):
     """How far the cnn is ahead with so many training images."""
 
     images: int
-    seeds: list[int]
-    lead: Estimate
 
 
 class Experiments(Entry):
     """Baselines trained on the data seen otherwise."""
 
+    least_steps: Annotated[int, Field(description="that smaller training sets are given, by more epochs")]
     permutation: Permutation
     training_sizes: dict[Model, list[SizePoint]]
     lead_of_the_cnn: list[SizeLead]
@@ -218,6 +226,16 @@ class Copies(Entry):
     labels_differ: int
 
 
+class NearPair(Entry):
+    """An image and its nearest neighbour."""
+
+    index: int
+    neighbour: tuple[str, int]
+    shift: Annotated[tuple[int, int], Field(description="pixels down and to the right that the neighbour has to move")]
+    distance: float
+    labels_agree: bool
+
+
 class Near(Entry):
     """How many images of a part have a near neighbour among those that may be trained on."""
 
@@ -228,6 +246,7 @@ class Near(Entry):
     labels_differ: int
     share_differing: float | None
     median_distance: float
+    nearest: list[NearPair]
 
 
 class SuspectedPair(Entry):
@@ -251,6 +270,7 @@ class Suspected(Entry):
     """Images whose label is probably wrong, by confident learning."""
 
     suspected: int
+    estimated_share: Annotated[float, Field(description="of wrong labels, from the calibrated joint")]
     pairs: list[SuspectedPair]
     most_suspicious: list[SuspectedImage]
 
@@ -282,6 +302,7 @@ class Audit(Entry):
 
     class_counts: dict[Literal["train", "validation", "test"], list[int]]
     copies: list[Copies]
+    repeated_test_images: Annotated[int, Field(description="that equal or mirror a training or validation image")]
     neighbours: Annotated[
         dict[Literal["test", "validation"], Near],
         Field(description="test images' among all others; validation images' among training images"),

@@ -1,5 +1,6 @@
 """Trained networks back from their run directories."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,19 @@ class Trained:
 
     def identity(self) -> dict[str, Any]:
         """Return what says which networks these are, and how closely they are looked at, JSON-ready."""
-        hashes = [self.directory(seed).claimed_hash() for seed in self.seeds]
-        networks = {"model": self.model, "configuration": self.name, "seeds": list(self.seeds), "runs": hashes}
+        runs = [run_as_done(self.directory(seed)) for seed in self.seeds]
+        networks = {"model": self.model, "configuration": self.name, "seeds": list(self.seeds), "runs": runs}
         return networks | {"images": asdict(self.sizes)}
+
+
+def run_as_done(directory: RunDirectory) -> list[str]:
+    """Return what tells a finished run from any other: its definition's hash, and that of its predictions.
+
+    The same definition trained again on another machine need not give the same network. Predictions tell, and are
+    there even where weights were deleted to save space.
+    """
+    with directory.predictions.open("rb") as file:
+        return [directory.claimed_hash(), hashlib.file_digest(file, "sha256").hexdigest()]
 
 
 def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> Trained:

@@ -275,21 +275,27 @@ if (playground) {
       find("label").textContent = "this file is no picture that the browser can read";
       return;
     }
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = "white";
-    context.fillRect(0, 0, side, side);
     const factor = side / Math.max(bitmap.width, bitmap.height);
-    const [width, height] = [bitmap.width * factor, bitmap.height * factor];
+    const [width, height] = [bitmap.width, bitmap.height].map((length) => Math.max(1, Math.round(length * factor)));
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    // What is transparent counts as white paper.
+    context.fillStyle = "white";
+    context.fillRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, (side - width) / 2, (side - height) / 2, width, height);
-    const colours = context.getImageData(0, 0, side, side).data;
-    const grey = Array.from({ length: side * side }, (_, k) =>
+    context.drawImage(bitmap, 0, 0, width, height);
+    const colours = context.getImageData(0, 0, width, height).data;
+    const grey = Array.from({ length: width * height }, (_, k) =>
       0.299 * colours[4 * k] + 0.587 * colours[4 * k + 1] + 0.114 * colours[4 * k + 2]);
-    const rim = grey.filter((_, k) => k < side || k >= side * (side - 1) || k % side === 0 || k % side === side - 1);
-    const bright = rim.sort((a, b) => a - b)[Math.floor(rim.length / 2)] > grey.reduce((a, b) => a + b) / grey.length;
-    own = Uint8Array.from(grey, (v) => Math.round(bright ? 255 - v : v));
+    const edge = (k) => k < width || k >= width * (height - 1) || k % width === 0 || k % width === width - 1;
+    const rim = grey.filter((_, k) => edge(k)).sort((a, b) => a - b);
+    const background = rim[Math.floor(rim.length / 2)];
+    const bright = background > grey.reduce((a, b) => a + b) / grey.length;
+    const shade = (v) => Math.round(bright ? 255 - v : v);
+    own = new Uint8Array(side * side).fill(shade(background));
+    const [down, right] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
+    grey.forEach((v, k) => { own[(Math.floor(k / width) + down) * side + (k % width) + right] = shade(v); });
     state = { image: state.image, ...still };
     update();
   }
