@@ -59,7 +59,7 @@ def test_suspected_labels_are_said_from_one_in_a_thousand_on() -> None:
         "0.1%",
         "ffnn and cnn",
         "5 folds",
-        "estimated at 4.3%",
+        "wrong labels at 4.3%",
         "a Shirt that looks like a T-shirt/top (7)",
     ):
         assert words in found["text"]

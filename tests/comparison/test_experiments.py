@@ -231,6 +231,7 @@ def test_leads_are_a_family() -> None:
     raw = [stats.ttest_1samp([gap - 0.01, gap, gap + 0.01], 0).pvalue for gap in gaps]
     assert [held["p"] for held in found] == pytest.approx(raw)
     assert [held["p_holm"] for held in found] == pytest.approx(holm(raw))
+    assert {held["family"] for held in found} == {4}
     # Alone, the second and the third would be decided.
     assert max(raw[:3]) < 0.05
     assert [held["verdict"] for held in found] == ["better", "better", "worse", "undecided"]

@@ -118,7 +118,7 @@ def test_what_explanations_and_probes_found_is_on_the_page(root: Path) -> None:
     # Two seeds speak for no method and against none.
     assert not {"faithful", "randomised", "shifted"} & {finding["id"] for finding in found["findings"]}
     assert "rank correlation lies within ±0.25" in text
-    assert "With fewer than three seeds nothing passes or fails." in text
+    assert "A model with fewer than three seeds has no verdict." in text
     for finding in found["findings"]:
         assert finding["text"] in text
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fashion_compare.data.dataset import Dataset
+from fashion_compare.errors import UserError
 from fashion_compare.evaluation.predictions import Predictions
 from fashion_compare.explanation.faithfulness import CONTROLS
 from fashion_compare.explanation.methods import METHODS
@@ -317,3 +318,23 @@ def test_calibration_is_of_the_best_configurations(found: dict[str, Any]) -> Non
         assert held["before"]["loss"] == pytest.approx(np.mean([run["test"]["loss"] for run in runs]))
         assert held["before"]["ece"] == pytest.approx(np.mean([run["test"]["ece"] for run in runs]))
         assert len(held["temperatures"]) == 2
+
+
+def test_a_test_image_that_equals_and_mirrors_counts_once() -> None:
+    """Copies within the test set and repeats of test images are none of another part's."""
+    parts = [("train", "test"), ("train", "test"), ("validation", "test"), ("test", "test"), ("train", "validation")]
+    arrays = {"copies/parts": np.array(parts), "copies/indices": np.array([(5, 1), (9, 1), (2, 8), (1, 3), (4, 4)])}
+    assert audit._repeated_test_images(arrays) == 2
+
+
+def test_a_fold_without_predictions_is_one_line(
+    root: Path, study: spec.Study, tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    """It names the file and what to do."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    predictions = next((copy / "experiments" / "cnn" / "fold=0-of-2").glob("seed-*/predictions.npz"))
+    predictions.unlink()
+    with pytest.raises(UserError, match="delete .* to train it again") as caught:
+        collect(study, tiny_dataset, copy)
+    assert str(predictions) in str(caught.value)

@@ -152,14 +152,15 @@ def explain_and_finish(study: "Study", found: dict[str, Any], dataset: "Dataset"
 
     # Explaining takes minutes, and may be stopped: numbers and page are there before.
     results.write_results(found, root)
-    write_report(found, root)
+    if found["gallery"] is None:
+        write_report(found, root)
     make_explanations(study, found["best"], dataset, root, console.say)
     make_audit(study, dataset, root, console.say)
     finish(results.with_explanations(found, study, root), root)
 
 
-def finish(found: Mapping[str, Any], root: Path) -> None:
-    """Write results and report, and print the summary."""
+def finish(found: Mapping[str, Any], root: Path) -> Path:
+    """Write results and report, print the summary, and return the page."""
     from fashion_compare import console
     from fashion_compare.report.page import write_report
     from fashion_compare.report.summary import summary_table
@@ -171,6 +172,7 @@ def finish(found: Mapping[str, Any], root: Path) -> None:
     console.result_console.print(summary_table(found))
     print(f"Report:  {page}")
     print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
+    return page
 
 
 def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack) -> "tuple[int, OpenPool]":

@@ -7,7 +7,7 @@ import typer
 
 from fashion_compare.commands import options
 from fashion_compare.commands.carry_out import SENSITIVITY, TUNING, Engine, carry_out, finish
-from fashion_compare.errors import UsageError
+from fashion_compare.errors import UsageError, UserError
 
 
 def run(
@@ -96,14 +96,19 @@ def tune(
 
 def report(
     directory: options.StudyDirectory,
-    document: Annotated[
+    markdown: Annotated[
         Path | None, typer.Option(help="Write the results as a Markdown file as well, its figures beside it.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print the page to report.pdf as well, by Chromium.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
-    if document is not None and document.suffix != ".md":
-        raise UsageError(f"--document {document}: expected a file that ends in .md")
+    if markdown is not None and markdown.suffix != ".md":
+        raise UsageError(f"--markdown {markdown}: expected a file that ends in .md")
+    import webbrowser
+
     from fashion_compare.report.document import write_document
+    from fashion_compare.report.pdf import write_pdf
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
     from fashion_compare.study.schema import check_dataset
@@ -114,9 +119,13 @@ def report(
     check_dataset(dataset, directory / "dataset.json")
     study = tuning.with_winners(study, plan.described_identity(dataset), directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
-    finish(found, directory)
-    if document is not None:
-        print(f"Text:    {write_document(found, directory, document)}")
+    page = finish(found, directory)
+    if markdown is not None:
+        print(f"Text:    {write_document(found, directory, markdown)}")
+    if pdf:
+        print(f"PDF:     {write_pdf(page)}")
+    if show and not webbrowser.open(page.resolve().as_uri()):
+        raise UserError(f"--open found no browser on this machine; open {page} yourself")
 
 
 def status(directory: options.StudyDirectory) -> None:

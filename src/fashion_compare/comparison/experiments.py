@@ -67,7 +67,7 @@ def leads(columns: Sequence[Columns]) -> list[dict[str, Any]]:
 
     Returns:
         For each the `seeds`, the `lead` with its interval, p of the paired t-test over seeds, with Holm's correction
-        over the family, and the verdict that follows it, as everywhere.
+        over the `family` of so many, and the verdict that follows it, as everywhere.
     """
     raw = [paired_t_p([float(column.mean()) for column in held.values()]) for held in columns]
     known = iter(holm([p for p in raw if p is not None]))
@@ -80,6 +80,7 @@ def leads(columns: Sequence[Columns]) -> list[dict[str, Any]]:
                 "lead": interval.as_dict(),
                 "p": p,
                 "p_holm": corrected,
+                "family": sum(one is not None for one in raw),
                 "verdict": verdict_of(interval.mean, corrected, len(held)),
             }
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.statistics import MINIMUM_SEEDS
-from fashion_compare.comparison.wording import Finding, correlation, finding, percent, points
+from fashion_compare.comparison.wording import Finding, chance, correlation, finding, percent, points
 
 _PROBES = {
     "shift": "shifts",
@@ -99,7 +99,7 @@ def probe_leads(leads: list[dict[str, Any]]) -> list[Finding]:
                 None,
                 f"{_PROBES[held['probe']].capitalize()}: the {better} stands it better. Over all amounts tried it "
                 f"loses {100 * abs(held['lead']['mean']):.2f} points less accuracy than the {other}, 95% interval "
-                f"[{low:.2f}, {high:.2f}].",
+                f"[{low:.2f}, {high:.2f}] ({_evidence(held)}).",
                 {"probe": held["probe"], "better": better, "lead_of_the_cnn": held["lead"]["mean"]},
             )
         )
@@ -133,8 +133,8 @@ def permutation_gap(gap: Mapping[str, Any] | None) -> list[Finding]:
             "permutation_gap",
             None,
             f"Neighbourhood is worth {100 * abs(gap['lead']['mean']):.2f} points of test accuracy more to the {more} "
-            f"than to the {less}, 95% interval [{low:.2f}, {high:.2f}]: that much more is lost when pixels are "
-            "permuted.",
+            f"than to the {less}, 95% interval [{low:.2f}, {high:.2f}] ({_evidence(gap)}): that much more is lost "
+            "when pixels are permuted.",
             {"cnn_minus_ffnn": gap["lead"]["mean"], "interval": gap["lead"]["interval"]},
         )
     ]
@@ -152,8 +152,8 @@ def data_hunger(leads: list[dict[str, Any]]) -> list[Finding]:
             "data_hunger",
             None,
             f"Few images favour the {ahead}, many the {later}: with {few['images']:,} training images the {ahead} "
-            f"leads by {100 * abs(few['lead']['mean']):.2f} points, with {many['images']:,} the {later} by "
-            f"{100 * abs(many['lead']['mean']):.2f}.",
+            f"leads by {100 * abs(few['lead']['mean']):.2f} points ({_evidence(few)}), with {many['images']:,} the "
+            f"{later} by {100 * abs(many['lead']['mean']):.2f} ({_evidence(many)}).",
             {"few": few["images"], "many": many["images"], "leads": [few["lead"]["mean"], many["lead"]["mean"]]},
         )
     ]
@@ -179,34 +179,40 @@ def confidence(model: str, held: Mapping[str, Any]) -> list[Finding]:
 
 
 def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods beat every control in deletion and in insertion, and which do not, from three seeds on."""
+    """Say which methods beat every control in deletion and in insertion, which lose to one, and which are undecided."""
     if not _enough(held):
         return []
     controls = len(held["controls"])
-    beaten = {m["method"]: [len(m[kind]["beats"]) for kind in ("deletion", "insertion")] for m in held["methods"]}
-    passed = [method for method, counts in beaten.items() if min(counts) == controls]
-    failed = {
-        method: f"{method} (ahead of {deleted} and {inserted} of them)"
-        for method, (deleted, inserted) in beaten.items()
-        if method not in passed
-    }
+    groups: dict[str, dict[str, str]] = {"passed": {}, "failed": {}, "undecided": {}}
+    for m in held["methods"]:
+        method, ahead = m["method"], [len(m[kind]["beats"]) for kind in ("deletion", "insertion")]
+        behind = any(
+            lead["interval"][1] <= 0 for kind in ("deletion", "insertion") for lead in m[kind]["leads"].values()
+        )
+        group = "passed" if min(ahead) == controls else "failed" if behind else "undecided"
+        groups[group][method] = f"{method} (ahead of {ahead[0]} and {ahead[1]} of them)"
+    passed = list(groups["passed"])
     text = "Deletion and insertion, against controls that know nothing of the network: "
     text += f"{_listed(passed)} passed, ahead of all {controls} in both" if passed else "no method passed"
-    text += f"; {_listed(list(failed.values()))} failed." if failed else "."
-    return [finding("faithful", model, text, {"passed": passed, "failed": list(failed)})]
+    if groups["failed"]:
+        text += f"; {_listed(list(groups['failed'].values()))} failed, behind at least one"
+    if groups["undecided"]:
+        text += f"; {_listed(list(groups['undecided'].values()))} undecided"
+    return [finding("faithful", model, f"{text}.", {group: list(members) for group, members in groups.items()})]
 
 
 def randomised(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods' maps depend on what was learned, which do not, and which are undecided."""
+    """Say which methods' maps change when the weights become random, which do not, and which are undecided."""
     if not _enough(held):
         return []
     names = {True: "passed", False: "failed", None: "undecided"}
     groups: dict[str, list[str]] = {name: [] for name in names.values()}
     for m in held["methods"]:
         last = m["randomised"][-1]["correlation"]
-        groups[names[m["passes_randomisation"]]].append(f"{m['method']} ({_interval(last, correlation)})")
-    said = [f"{_listed(methods)} {name}" for name, methods in groups.items() if methods]
-    text = f"Random weights, rank correlation of the maps with those of the trained network: {'; '.join(said)}."
+        said = f"{m['method']} ({_interval(last, correlation)}; between trainings {correlation(m['trained_again'])})"
+        groups[names[m["passes_randomisation"]]].append(said)
+    parts = [f"{_listed(methods)} {name}" for name, methods in groups.items() if methods]
+    text = f"Random weights, rank correlation of the maps with those of the trained network: {'; '.join(parts)}."
     values = {m["method"]: names[m["passes_randomisation"]] for m in held["methods"]}
     return [finding("randomised", model, text, values)]
 
@@ -214,6 +220,11 @@ def randomised(model: str, held: Mapping[str, Any]) -> list[Finding]:
 def _enough(held: Mapping[str, Any]) -> bool:
     """Return whether there are seeds enough for a verdict."""
     return len(held["seeds"]) >= MINIMUM_SEEDS
+
+
+def _evidence(held: Mapping[str, Any]) -> str:
+    """Return what a verdict on a lead rests on."""
+    return f"{len(held['seeds'])} seeds, Holm over {held['family']}: {chance(held['p_holm'])}"
 
 
 def _ends(held: Mapping[str, Any], ahead: str) -> tuple[float, float]:

@@ -24,6 +24,11 @@ def correlation(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
+def chance(p: float) -> str:
+    """Return a p-value as it is printed."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3g}"
+
+
 def percent(value: float, digits: int = 1) -> str:
     """Return a share in percent."""
     return f"{100 * value:.{digits}f}%"

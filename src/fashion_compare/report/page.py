@@ -11,25 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib.image
 import numpy as np
+import PIL.Image
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
-from fashion_compare.classifier.scores import softmax
 from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
-from fashion_compare.evaluation.predictions import load_predictions
-from fashion_compare.evaluation.roc import one_vs_rest_curves
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
 from fashion_compare.report import (
     class_figures,
     curve_figures,
     explanation_figures,
+    explore,
     mechanism_figures,
+    saved,
     score_figures,
     sensitivity_figures,
     tuning_figures,
@@ -37,13 +36,12 @@ from fashion_compare.report import (
 )
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.report.playground import network_for_page, pictures
-from fashion_compare.store import RunDirectory, write_text
-from fashion_compare.study.explain import read_averages, read_gallery, read_playground
+from fashion_compare.store import write_text
+from fashion_compare.study.explain import CELL_IMAGES, read_averages, read_confused, read_gallery, read_playground
 from fashion_compare.study.faithful import ALIKE
-from fashion_compare.study.plan import run_path
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
-_SCRIPTS = ("script.js", "playground.js")
+_SCRIPTS = ("script.js", "explore.js", "playground.js")
 _METRICS = tuple(words.METRIC_NAMES)
 
 
@@ -70,7 +68,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
 def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
     """Draw every figure that the results allow."""
     class_names = results["dataset"]["class_names"]
-    histories = _histories(results, root)
+    histories = saved.histories(results, root)
     drawings = [score_figures.overview(results), score_figures.complexity(results)]
     baselines = {model: {"baseline": held["baseline"]} for model, held in histories.items() if "baseline" in held}
     if baselines:
@@ -87,15 +85,13 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
     if results["tuning"]:
         drawings.append(tuning_figures.tuning_curves(results))
     chosen = {model: held["configuration"] for model, held in results["best"].items()}
+    curves = saved.roc_curves(results, root)
     for model, name in chosen.items():
         held = results["models"][model]["configurations"][name]
         run = held["runs"][0]
         drawings.append(class_figures.confusion(model, name, held["mean"]["confusion"], class_names))
-        test = load_predictions(RunDirectory(run_path(root, model, name, run["seed"])).predictions)["test"]
-        curves = one_vs_rest_curves(test.labels, softmax(test.logits))
-        drawings.append(
-            class_figures.roc(model, name, curves, [entry["auc"] for entry in run["per_class"]], class_names)
-        )
+        areas = [entry["auc"] for entry in run["per_class"]]
+        drawings.append(class_figures.roc(model, name, curves[model], areas, class_names))
     by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
     drawings.append(class_figures.per_class(by_class, class_names))
     drawings += _draw_mechanisms(results, root)
@@ -128,20 +124,6 @@ def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
     return drawings
 
 
-def _histories(results: Mapping[str, Any], root: Path) -> dict[str, dict[str, list[list[dict[str, Any]]]]]:
-    """Return model → configuration → the finished runs' metrics, an epoch a line."""
-    return {
-        model: {
-            name: [
-                RunDirectory(run_path(root, model, name, run["seed"])).read_metrics() for run in configuration["runs"]
-            ]
-            for name, configuration in held["configurations"].items()
-            if configuration["runs"]
-        }
-        for model, held in results["models"].items()
-    }
-
-
 def captions(results: Mapping[str, Any], root: Path) -> dict[str, str]:
     """Return every figure's name and what it shows in words."""
     return {name: drawing.caption for name, drawing in _draw(results, root).items()}
@@ -172,6 +154,7 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
         "setting": setting,
         "along": along,
         "thousands": lambda value: f"{value:,}",
+        "count": words.count,
     }
     return environment.get_template(template).render(
         results=results,
@@ -202,8 +185,28 @@ def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
         "pictures": pictures(arrays["images"], arrays["label"], arrays["index"]),
         "place": arrays["place"].tolist() if "place" in arrays else None,
     }
-    # Within a script element only "<" could end it, and JSON can write it otherwise.
-    return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - made above
+    return _json(content)
+
+
+def _explore(results: Mapping[str, Any], root: Path) -> Markup:
+    """Return what the pictures that answer to the pointer hold, as JSON."""
+    content: dict[str, Any] = {
+        "classes": results["dataset"]["class_names"],
+        "curves": explore.curves_for_page(saved.histories(results, root)),
+        "roc": explore.roc_for_page(saved.roc_curves(results, root)),
+    }
+    behind = read_confused(results, root)
+    if behind:
+        models = list(results["gallery"]["networks"])
+        content["confusions"] = explore.confusions_for_page(behind, models, CELL_IMAGES) | {
+            "sheet": _png_uri(explore.sheet(behind["images"]))
+        }
+    return _json(content)
+
+
+def _json(content: Mapping[str, Any]) -> Markup:
+    """Return JSON that can stand within a script element: only "<" could end it, and JSON can write it otherwise."""
+    return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - JSON, without the one character that matters
 
 
 def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None, root: Path) -> str:
@@ -220,6 +223,8 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         gap=GAP,
         rise=RISE,
         playground=_playground(results, root),
+        explore=_explore(results, root),
+        hardest=_hardest_class(results),
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup("\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704 - our own files
@@ -248,6 +253,19 @@ def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
     for finding in sorted(results["findings"], key=lambda finding: finding["model"] is not None):
         grouped.setdefault(finding["model"] or "both models", []).append(finding["text"])
     return grouped
+
+
+def _hardest_class(results: Mapping[str, Any]) -> int:
+    """Return the class with the smallest area under the ROC curve, over the models' best configurations."""
+    areas = [
+        (entry["auc"], c)
+        for model, best in results["best"].items()
+        for c, entry in enumerate(
+            results["models"][model]["configurations"][best["configuration"]]["mean"]["per_class"]
+        )
+        if entry["auc"] is not None
+    ]
+    return min(areas)[1] if areas else 0
 
 
 def _environments(results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -311,7 +329,7 @@ def _heat_uri(heat: NDArray[np.floating[Any]]) -> str:
 
 def _png_uri(pixels: NDArray[np.uint8]) -> str:
     out = io.BytesIO()
-    matplotlib.image.imsave(out, pixels, format="png")
+    PIL.Image.fromarray(pixels).save(out, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 

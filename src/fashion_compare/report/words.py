@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -79,15 +79,15 @@ def evidence(row: Mapping[str, Any]) -> str:
     if row["verdict"] == "no verdict":
         return (
             f"{seeds(row)}: too few to see how much differences vary, so no verdict; 3 or more give one; the "
-            f"sign-flip p cannot fall below {_p(row['sign_flip_floor'])}"
+            f"sign-flip p cannot fall below {chance(row['sign_flip_floor'])}"
         )
     parts = [seeds(row)]
     if row["p"] is not None:
-        parts.append(f"paired t-test p = {_p(row['p'])}")
+        parts.append(f"paired t-test p = {chance(row['p'])}")
     if row["p_holm"] is not None:
-        parts.append(f"Holm over {row['family']}: {_p(row['p_holm'])}")
+        parts.append(f"Holm over {row['family']}: {chance(row['p_holm'])}")
     if row["p_sign_flip"] is not None:
-        floor = f"sign-flip p = {_p(row['p_sign_flip'])}, which cannot fall below {_p(row['sign_flip_floor'])}"
+        floor = f"sign-flip p = {chance(row['p_sign_flip'])}, which cannot fall below {chance(row['sign_flip_floor'])}"
         parts.append(floor + ("" if row["sign_flip_can_decide"] else " and so cannot decide under Holm"))
     parts.append(f"ahead in {percent(row['probability_better'], 0)} of seeds")
     if row["verdict"] == "undecided":
@@ -261,5 +261,6 @@ def _size(value: float, metric: str) -> str:
     return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} points"
 
 
-def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.3g}"
+def count(value: float) -> str:
+    """Return how many images on average: whole numbers without a decimal."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"

@@ -10,6 +10,7 @@ from fashion_compare.classifier.interface import Arrays
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.explanation.averages import class_means, first_layer
+from fashion_compare.explanation.confused import confused_images
 from fashion_compare.explanation.gallery import REASONS, Gallery, make_gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS, explain
 from fashion_compare.study.faithful import SEEDS, describe_faithfulness, make_faithfulness
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fashion_compare.classifier.cnn import CnnClassifier
 
 _PLAYGROUND_IMAGES = 200
+# Behind each cell of a confusion matrix.
+CELL_IMAGES = 4
 # Of integrated gradients in averages: far below what is seen in a picture.
 _TOLERANCE = 0.05
 
@@ -44,6 +47,7 @@ def make_explanations(
     identities = {model: held.identity() for model, held in chosen.items()}
     keep(_gallery_path(root), identities, lambda: _gallery(chosen, dataset, say).arrays())
     keep(_playground_path(root), identities, lambda: _playground(chosen, dataset))
+    keep(_confused_path(root), identities, lambda: _confused(chosen, dataset))
     keep(_averages_path(root), identities, lambda: _averages(chosen, dataset, say))
     for model in chosen:
         base = finished(study, model, BASELINE, root)
@@ -104,6 +108,17 @@ def read_playground(results: Mapping[str, Any], root: Path) -> Arrays:
     return _kept_for(results, _playground_path(root))
 
 
+def read_confused(results: Mapping[str, Any], root: Path) -> Arrays:
+    """Return images behind the cells of the confusion matrices, if made.
+
+    Names are ``images``, ``index``, ``label``, and for each model ``answer/MODEL`` and ``probability/MODEL``.
+
+    Raises:
+        UserError: their file is damaged.
+    """
+    return _kept_for(results, _confused_path(root))
+
+
 def _kept_for(results: Mapping[str, Any], path: Path) -> Arrays:
     """Return what was made of the networks in the results: a stopped program may have left that of others."""
     return (kept(path, results["gallery"]["identity"]) or {}) if results["gallery"] else {}
@@ -111,6 +126,10 @@ def _kept_for(results: Mapping[str, Any], path: Path) -> Arrays:
 
 def _playground_path(root: Path) -> Path:
     return root / "explanations" / "playground.npz"
+
+
+def _confused_path(root: Path) -> Path:
+    return root / "explanations" / "confused.npz"
 
 
 def _gallery_path(root: Path) -> Path:
@@ -153,6 +172,13 @@ def _playground(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
             units = next(layer.output_shape[1] for layer in classifier.complexity() if layer.name == "conv2")
             found["place"] = placing(units, receptive_field(module, LAYER), dataset.test_images.shape[1])
     return found
+
+
+def _confused(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
+    tests = {m: load_predictions(held.directory(held.seeds[0]).predictions)["test"] for m, held in chosen.items()}
+    logits = {model: test.logits for model, test in tests.items()}
+    found = confused_images(dataset.test_labels, logits, CELL_IMAGES)
+    return found | {"images": dataset.test_images[found["index"].astype(np.int64)]}
 
 
 def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Arrays:

@@ -75,6 +75,7 @@ class Lead(Entry):
     lead: Estimate
     p: Annotated[float | None, Field(description="paired t-test over seeds, two-sided")]
     p_holm: Annotated[float | None, Field(description="corrected over the family that it belongs to")]
+    family: Annotated[int, Field(description="leads that the correction runs over")]
     verdict: Literal["better", "worse", "undecided", "no verdict"]
 
 

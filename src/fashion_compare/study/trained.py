@@ -83,9 +83,17 @@ def run_as_done(directory: RunDirectory) -> list[str]:
 
     The same definition trained again on another machine need not give the same network. Predictions tell, and are
     there even where weights were deleted to save space.
+
+    Raises:
+        UserError: there are none.
     """
-    with directory.predictions.open("rb") as file:
-        return [directory.claimed_hash(), hashlib.file_digest(file, "sha256").hexdigest()]
+    try:
+        with directory.predictions.open("rb") as file:
+            return [directory.claimed_hash(), hashlib.file_digest(file, "sha256").hexdigest()]
+    except OSError as error:
+        raise UserError(
+            f"cannot read {directory.predictions} ({error.strerror}); delete {directory.path} to train it again"
+        ) from error
 
 
 def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> Trained:

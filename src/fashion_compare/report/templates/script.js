@@ -1,5 +1,5 @@
 "use strict";
-// The page reads and prints without any of this; it adds sorting, the theme switch, the contents marker and the heat slider.
+// The page reads and prints without any of this; it adds sorting and filters, the theme switch, the contents marker and the heat slider.
 
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
@@ -21,6 +21,27 @@ for (const table of document.querySelectorAll("table.sortable")) {
       table.tBodies[0].append(...rows);
     });
   });
+  addFilter(table);
+}
+
+// Long tables can be narrowed to the rows that hold all the words typed.
+function addFilter(table) {
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length < 8) return;
+  const label = document.createElement("label");
+  const input = Object.assign(document.createElement("input"), { type: "search" });
+  const count = document.createElement("span");
+  label.className = "filter";
+  label.append("only rows with ", input, " ", count);
+  table.parentElement.before(label);
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+  });
 }
 
 document.getElementById("theme")?.addEventListener("click", () => {
@@ -28,6 +49,9 @@ document.getElementById("theme")?.addEventListener("click", () => {
   const now = document.documentElement.dataset.theme ?? (dark ? "dark" : "light");
   document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
 });
+
+// On paper nothing can be opened.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
 
 document.getElementById("heat")?.addEventListener("input", (event) => {
   document.documentElement.style.setProperty("--heat", event.target.value / 100);
