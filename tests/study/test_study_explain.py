@@ -335,6 +335,6 @@ def test_a_fold_without_predictions_is_one_line(
     shutil.copytree(root, copy)
     predictions = next((copy / "experiments" / "cnn" / "fold=0-of-2").glob("seed-*/predictions.npz"))
     predictions.unlink()
-    with pytest.raises(UserError, match="delete .* to train it again") as caught:
+    with pytest.raises(UserError, match=r"delete .* to train it again") as caught:
         collect(study, tiny_dataset, copy)
     assert str(predictions) in str(caught.value)

@@ -84,10 +84,10 @@ def _against_controls(curves: NDArray[Any], method: int, kind: str) -> dict[str,
 def _randomisation(arrays: Arrays, method: int, layers: list[str]) -> dict[str, Any]:
     """Return how alike maps stay while weights become random, and how alike those of two trainings are.
 
-    A map that has nothing to do with the network passes too: this can only convict. A method passes when the correlation with the maps of a network that learned nothing lies within ±`ALIKE`, and
-    fails when it lies outside, by its interval; between the two, and below three seeds, nothing is decided. What two
-    trainings have in common is there for comparison, without an interval: pairs of the same few networks are not
-    independent.
+    A method passes when the correlation with the maps of a network that learned nothing lies within ±`ALIKE`, and
+    fails when it lies outside, by its interval; between the two, and below three seeds, nothing is decided. A map that
+    has nothing to do with the network passes as well: the check can only convict. What two trainings have in common
+    is there for comparison, without an interval: pairs of the same few networks are not independent.
     """
     correlations = arrays["correlations"][method]
     steps = [mean_interval(correlations[:, i]).as_dict() for i in range(len(layers))]
