@@ -61,8 +61,8 @@ def label_errors(held: Mapping[str, Any], images: int, class_names: Sequence[str
             f"class than their label says, to networks that did not see them ({' and '.join(held['models'])}, "
             f"{held['folds']} folds). Confident learning, which takes hard images for wrong ones, would put the share "
             f"of wrong labels at {percent(held['train']['estimated_share'])}. Most often a "
-            f"{class_names[pair['given']]} that looks like a {class_names[pair['suggested']]} ({pair['images']:,}). They "
-            "are suspects, wrong or merely hard; nothing was left out for them.",
+            f"{class_names[pair['given']]} that looks like a {class_names[pair['suggested']]} ({pair['images']:,}). "
+            "They are suspects, wrong or merely hard; nothing was left out for them.",
             {"suspected": suspected, "images": images},
         )
     ]

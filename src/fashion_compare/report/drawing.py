@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
 
-MODEL_COLOURS = {"ffnn": "#c2570c", "cnn": "#1f6fb4"}
+MODEL_COLOURS = {"ffnn": "#b4500a", "cnn": "#1f6fb4"}
 # Okabe and Ito's colours for ten classes: distinct without red-green vision; the last two are light and dark grey.
 CLASS_COLOURS = (
     "#e69f00", "#56b4e9", "#009e73", "#b8a800", "#0072b2",

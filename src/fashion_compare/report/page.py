@@ -23,10 +23,12 @@ from fashion_compare.comparison.wording import along, parameter_name, percent, p
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
 from fashion_compare.report import (
+    architecture_figures,
     class_figures,
     curve_figures,
     explanation_figures,
     explore,
+    glance_figures,
     mechanism_figures,
     saved,
     score_figures,
@@ -70,8 +72,13 @@ def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
     class_names = results["dataset"]["class_names"]
     histories = saved.histories(results, root)
     drawings = [score_figures.overview(results), score_figures.complexity(results)]
+    drawings += [
+        architecture_figures.architecture(model, held["complexity"]["layers"])
+        for model, held in results["models"].items()
+    ]
     baselines = {model: {"baseline": held["baseline"]} for model, held in histories.items() if "baseline" in held}
     if baselines:
+        drawings.append(glance_figures.cost(results))
         drawings.append(replace(curve_figures.learning_curves(baselines, "loss"), name="curves-baseline"))
     drawings += [curve_figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
     if results["comparisons"]:
@@ -104,7 +111,12 @@ def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
     if results["mechanisms"]:
         drawings += [
             draw(results["mechanisms"])
-            for draw in (mechanism_figures.probes, mechanism_figures.shift_maps, mechanism_figures.layers)
+            for draw in (
+                glance_figures.shifts,
+                mechanism_figures.probes,
+                mechanism_figures.shift_maps,
+                mechanism_figures.layers,
+            )
         ]
     if results["experiments"] and results["experiments"]["permutation"]["changes"]:
         drawings.append(mechanism_figures.permutation(results))
