@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from fashion_compare.comparison.together import shares
 from fashion_compare.report import words
 
 NAMES = ["Bag", "Coat", "Shirt"]
@@ -69,11 +70,11 @@ def test_two_models_together() -> None:
     counts = {"both_right": 80, "only_a_right": 6, "only_b_right": 4, "both_wrong": 10}
     other = {"both_right": 84, "only_a_right": 4, "only_b_right": 2, "both_wrong": 10}
     held = {
-        "agreement": [counts, other],
+        "shares": shares([counts, other]),
         "comparisons": [{"a": {"model": "cnn"}, "b": {"model": "ffnn"}}],
         "ensemble": [comparison(mean=0.01, verdict="better"), comparison(mean=-0.002), comparison(metric="loss")],
     }
-    said = words.together_in_words(held, 100)
+    said = words.together_in_words(held)
     assert "Both are right on 82.0% of the test images, only the cnn on 5.0%, only the ffnn on 3.0%" in said
     assert "is +1.00 points of accuracy from the cnn (better) and −0.20 from the ffnn (not decidable" in said
 

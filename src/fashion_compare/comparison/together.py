@@ -1,12 +1,14 @@
 """Two models side by side on the same images: where they agree, and what they would reach together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fashion_compare.comparison.classes import class_differences, confusion_changes
 from fashion_compare.comparison.pairs import Scored, compare_all_metrics, compare_family
 from fashion_compare.comparison.statistics import mcnemar_p
 from fashion_compare.evaluation.predictions import Predictions
+
+AGREEMENT = ("both_right", "only_a_right", "only_b_right", "both_wrong")
 
 
 def head_to_head(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, Predictions]]) -> dict[str, Any]:
@@ -17,9 +19,11 @@ def head_to_head(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictio
         b: the second's.
         predictions: common seed → what the runs of both with that seed predict for the test images.
     """
+    rows = agreement(a, b)
     return {
         "comparisons": compare_all_metrics([(a, b)], "test"),
-        "agreement": agreement(a, b),
+        "agreement": rows,
+        "shares": shares(rows),
         "classes": class_differences(a, b),
         "confusions": confusion_changes(a, b),
         "ensemble": ensemble(a, b, predictions),
@@ -44,6 +48,12 @@ def agreement(a: Scored, b: Scored) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def shares(rows: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """Return, from what `agreement` gives, the mean shares of the test images that both, one or neither gets right."""
+    images = sum(rows[0][key] for key in AGREEMENT)
+    return {key: sum(row[key] for row in rows) / len(rows) / images for key in AGREEMENT}
 
 
 def ensemble(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, Predictions]]) -> list[dict[str, Any]]:

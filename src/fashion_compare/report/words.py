@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fashion_compare.comparison.together import AGREEMENT
 from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting
 
 METRIC_NAMES = {
@@ -11,8 +12,6 @@ METRIC_NAMES = {
     "auc_macro_ovr": "macro AUC",
     "loss": "log loss",
 }
-
-_AGREEMENT = ("both_right", "only_a_right", "only_b_right", "both_wrong")
 
 
 def headline(results: Mapping[str, Any]) -> str:
@@ -144,11 +143,10 @@ def confusions_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -
     )
 
 
-def together_in_words(held: Mapping[str, Any], images: int) -> str:
+def together_in_words(held: Mapping[str, Any]) -> str:
     """Return where two models agree, the mean over seeds, and what they would reach together."""
-    rows = held["agreement"]
     a, b = (held["comparisons"][0][side]["model"] for side in ("a", "b"))
-    shares = [percent(sum(row[key] for row in rows) / len(rows) / images) for key in _AGREEMENT]
+    shares = [percent(held["shares"][key]) for key in AGREEMENT]
     of_a, of_b = (row for row in held["ensemble"] if row["metric"] == "accuracy")
     return (
         f"Both are right on {shares[0]} of the test images, only the {a} on {shares[1]}, only the {b} on {shares[2]}, "

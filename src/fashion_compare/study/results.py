@@ -143,6 +143,7 @@ def collect(
         model: held | {"gain": _gain(finished.get(model, {}), results["best"].get(model), results["comparisons"])}
         for model, held in tuned.items()
     }
+    results["cnn_over_ffnn"] = _ratios(results["models"])
     results["head_to_head"] = _head_to_head(finished, results["best"], root)
     baselines = {model: held[BASELINE] for model, held in finished.items() if BASELINE in held}
     results["experiments"] = read_experiments(study, baselines, data, root)
@@ -289,6 +290,14 @@ def _calibration(finished: Mapping[str, Scored], name: str, root: Path) -> dict[
 
 def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:
     return load_predictions(RunDirectory(run_path(root, held.model, held.name, seed)).predictions)["test"]
+
+
+def _ratios(models: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return how many times the ffnn's each cost of the cnn is, by their baselines; None with one model."""
+    if not {"ffnn", "cnn"} <= models.keys():
+        return None
+    costs = ("parameters", "multiply_accumulates", "training_multiply_accumulates")
+    return {cost: models["cnn"]["complexity"][cost] / models["ffnn"]["complexity"][cost] for cost in costs}
 
 
 def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[str, Any], root: Path) -> dict[str, Any]:

@@ -68,6 +68,14 @@ class Finding(Entry):
     values: dict[str, Any]
 
 
+class CostRatios(Entry):
+    """The cnn's baseline over the ffnn's."""
+
+    parameters: float
+    multiply_accumulates: float
+    training_multiply_accumulates: float
+
+
 class Results(Entry):
     """The content of results.json."""
 
@@ -82,6 +90,7 @@ class Results(Entry):
     sensitivity: dict[Model, list[Sensitivity]]
     global_sensitivity: dict[Model, GlobalSensitivity]
     tuning: dict[Model, Tuning]
+    cnn_over_ffnn: CostRatios | None
     head_to_head: dict[Literal["baseline", "best"], HeadToHead]
     experiments: Experiments | None
     calibration: dict[Model, Calibration]

@@ -60,6 +60,15 @@ class Agreement(Entry):
     mcnemar_p: float
 
 
+class AgreementShares(Entry):
+    """Mean shares of the test images over the seeds' pairs of networks."""
+
+    both_right: float
+    only_a_right: float
+    only_b_right: float
+    both_wrong: float
+
+
 class ClassDifference(Entry):
     """a - b for one class on the test set; Holm's correction runs over the classes."""
 
@@ -99,6 +108,7 @@ class HeadToHead(Entry):
 
     comparisons: list[Comparison]
     agreement: list[Agreement]
+    shares: AgreementShares
     classes: list[ClassDifference]
     confusions: Annotated[list[ConfusionChange], Field(description="those that differ most")]
     ensemble: Annotated[list[Comparison], Field(description="the mean of both models' probabilities against each")]
