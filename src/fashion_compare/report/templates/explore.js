@@ -13,13 +13,16 @@
   const percent = (value, digits = 2) => `${(100 * value).toFixed(digits)}%`;
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
-  // A chart in 640 × 300 units. An axis is {low, high, log, ticks, label, text}; a line {points, className, style}.
-  const frame = { left: 58, right: 628, top: 10, bottom: 256 };
+  // A chart as wide as there is room, so that its text is as large on a phone. An axis is {low, high, log, ticks, label,
+  // text}; a line {points, className, style}.
   function scale(axis, from, to) {
     const of = axis.log ? Math.log : (v) => v;
     return (v) => from + ((of(v) - of(axis.low)) / (of(axis.high) - of(axis.low))) * (to - from);
   }
   function chart(svg, x, y, lines) {
+    const width = Math.min(Math.max(svg.parentElement.clientWidth, 300), 900);
+    const frame = { left: 52, right: width - 12, top: 10, bottom: 256 };
+    svg.setAttribute("viewBox", `0 0 ${width} 300`);
     const [across, up] = [scale(x, frame.left, frame.right), scale(y, frame.bottom, frame.top)];
     const marks = [];
     for (const tick of x.ticks) {
@@ -40,10 +43,13 @@
     }
     const cursor = element("g", { class: "cursor" });
     svg.replaceChildren(...marks, cursor);
-    return { across, up, cursor, at: (event) => {
+    // Where the pointer is, 0 at the left end of the axis and 1 at its right.
+    const share = (event) => {
       const box = svg.getBoundingClientRect();
-      return ((event.clientX - box.left) / box.width) * 640;
-    } };
+      const place = ((event.clientX - box.left) / box.width) * width;
+      return Math.min(Math.max((place - frame.left) / (frame.right - frame.left), 0), 1);
+    };
+    return { across, up, cursor, share, frame };
   }
   const steps = (low, high, wanted) => {
     const rough = (high - low) / wanted;
@@ -52,6 +58,7 @@
     return Array.from({ length: Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1 }, (_, i) =>
       (Math.ceil(low / step - 1e-9) + i) * step);
   };
+  const short = (v) => String(Number(v.toPrecision(3)));
   const logSteps = (low, high) =>
     [1e-4, 1e-3, 0.01, 0.1, 1, 10].flatMap((power) => [1, 2, 3, 5, 7].map((k) => k * power)).filter((v) => v >= low && v <= high);
   const dashes = ["", "7 3", "2 3", "9 3 2 3", "5 5", "1 5", "12 4", "3 6"];
@@ -59,7 +66,7 @@
   // Learning curves: configurations to switch on and off, and the epoch under the pointer.
   function curves() {
     const holder = find("explore-curves");
-    if (!holder || !data.curves.length) return;
+    if (!holder || !data.curves.length) return null;
     const [svg, metric, single] = [holder.querySelector("svg"), find("curve-metric"), find("curve-single")];
     const places = {};
     const runs = data.curves.map((run) => {
@@ -84,7 +91,7 @@
       const last = Math.max(1, ...shown.flatMap((run) => run[name].validation.map((seed) => seed.length - 1)));
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const y = name === "loss"
-        ? { low: Math.max(low, 1e-4) / 1.05, high: high * 1.05, log: true, label: "loss (log scale)", text: String }
+        ? { low: Math.max(low, 1e-4) / 1.05, high: high * 1.05, log: true, label: "loss (log scale)", text: short }
         : { low: low - 0.01, high: Math.min(1, high + 0.01), label: "accuracy (%)", text: (v) => (100 * v).toFixed(0) };
       y.ticks = y.log ? logSteps(y.low, y.high) : steps(y.low, y.high, 6);
       const x = { low: 0, high: last, ticks: steps(0, last, 10).filter(Number.isInteger), label: "epoch", text: String };
@@ -100,7 +107,7 @@
     const means = (seeds) =>
       Array.from({ length: Math.min(...seeds.map((seed) => seed.length)) }, (_, e) => mean(seeds.map((seed) => seed[e])));
     function say() {
-      const { across, cursor, last, name, shown } = drawn;
+      const { across, cursor, last, name, shown, frame } = drawn;
       const output = find("curve-values");
       cursor.replaceChildren();
       if (epoch === null) {
@@ -109,14 +116,15 @@
       }
       epoch = Math.min(Math.max(epoch, 0), last);
       cursor.append(element("line", { x1: across(epoch), x2: across(epoch), y1: frame.top, y2: frame.bottom }));
-      const text = (v) => (v === undefined ? "ended" : name === "loss" ? v.toPrecision(3) : percent(v));
-      output.textContent = [`Epoch ${epoch}`, ...shown.map((run) =>
-        `${run.model} ${run.configuration}: validation ${text(means(run[name].validation)[epoch])}, ` +
-        `training ${text(means(run[name].train)[epoch])}`)].join(" · ");
+      const text = (v) => (name === "loss" ? v.toPrecision(3) : percent(v));
+      output.textContent = [`Epoch ${epoch}`, ...shown.map((run) => {
+        const [validation, training] = [run[name].validation, run[name].train].map((seeds) => means(seeds)[epoch]);
+        const said = validation === undefined ? "had ended" : `validation ${text(validation)}, training ${text(training)}`;
+        return `${run.model} ${run.configuration}: ${said}`;
+      })].join(" · ");
     }
     svg.addEventListener("pointermove", (event) => {
-      const { at, last } = drawn;
-      epoch = Math.round(((at(event) - frame.left) / (frame.right - frame.left)) * last);
+      epoch = Math.round(drawn.share(event) * drawn.last);
       say();
     });
     svg.addEventListener("keydown", (event) => {
@@ -130,12 +138,13 @@
     single.addEventListener("change", draw);
     holder.hidden = false;
     draw();
+    return draw;
   }
 
   // ROC of one class: both models, and the threshold under the pointer.
   function roc() {
     const holder = find("explore-roc");
-    if (!holder || !Object.keys(data.roc).length) return;
+    if (!holder || !Object.keys(data.roc).length) return null;
     const [svg, chosen] = [holder.querySelector("svg"), find("roc-class")];
     const x = { low: 1e-4, high: 1, log: true, ticks: [1e-4, 1e-3, 0.01, 0.1, 1], text: String,
       label: "false positive rate (log scale), test" };
@@ -162,8 +171,7 @@
         `${percent(t)} of them are found, and ${percent(f)} of all else is called so`).join(" · ");
     }
     svg.addEventListener("pointermove", (event) => {
-      const share = Math.min(Math.max((drawn.at(event) - frame.left) / (frame.right - frame.left), 0), 1);
-      rate = x.low ** (1 - share);
+      rate = x.low ** (1 - drawn.share(event));
       say();
     });
     svg.addEventListener("keydown", (event) => {
@@ -176,6 +184,7 @@
     chosen.addEventListener("change", draw);
     holder.hidden = false;
     draw();
+    return draw;
   }
 
   // A cell of a confusion matrix opens test images behind it, with what each model answers.
@@ -231,7 +240,7 @@
     find("behind-hint").hidden = false;
   }
 
-  curves();
-  roc();
+  const redraw = [curves(), roc()];
   confusions();
+  addEventListener("resize", () => redraw.forEach((draw) => draw?.()));
 })();
