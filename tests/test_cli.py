@@ -287,6 +287,7 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
         (("train", "ffnn", "--set", "learning_rate=2020-13-45"), 2, ("--set learning_rate=2020-13-45",)),
         (("train", "ffnn", "--set", "epochs"), 2, ("--set epochs", "FIELD=VALUE")),
         (("report", "nowhere"), 2, ("nowhere", "study.yaml")),
+        (("report", "nowhere", "--markdown", "x.txt"), 2, ("--markdown", "ends in .md")),
         (("explain", "nowhere"), 2, ("nowhere", "study.yaml")),
         (("explain", "nowhere", "--image", "3"), 2, ("nowhere", "no run's directory")),
         (("data", "--data", "nowhere"), 1, ("nowhere", "--data")),
