@@ -159,8 +159,8 @@ def explain_and_finish(study: "Study", found: dict[str, Any], dataset: "Dataset"
     finish(results.with_explanations(found, study, root), root)
 
 
-def finish(found: Mapping[str, Any], root: Path) -> Path:
-    """Write results and report, print the summary, and return the page."""
+def finish(found: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None = None) -> Path:
+    """Write results and report (beside another study's results, if given), print the summary, and return the page."""
     from fashion_compare import console
     from fashion_compare.report.page import write_report
     from fashion_compare.report.summary import summary_table
@@ -168,7 +168,7 @@ def finish(found: Mapping[str, Any], root: Path) -> Path:
 
     console.say("Writing the report …")
     write_results(found, root)
-    page = write_report(found, root)
+    page = write_report(found, root, other)
     console.result_console.print(summary_table(found))
     print(f"Report:  {page}")
     print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")

@@ -99,6 +99,9 @@ def report(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the results as a Markdown file as well, its figures beside it.")
     ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Put another study's results beside these, from its directory.")
+    ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Print the page to report.pdf as well, by Chromium.")] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
@@ -111,15 +114,21 @@ def report(
     from fashion_compare.report.pdf import write_pdf
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
-    from fashion_compare.study.schema import check_dataset
+    from fashion_compare.study.schema import check, check_dataset
 
     options.check_study_directory(directory)
+    other = None
+    if compare is not None:
+        if not (compare / "results.json").is_file():
+            raise UsageError(f"--compare {compare} has no results.json; 'fashion-compare report {compare}' writes it")
+        other = read_json(compare / "results.json")
+        check(other)
     study = spec.load_study(str(directory / "study.yaml"))
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
     study = tuning.with_winners(study, plan.described_identity(dataset), directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
-    page = finish(found, directory)
+    page = finish(found, directory, other)
     if markdown is not None:
         print(f"Text:    {write_document(found, directory, markdown)}")
     if pdf:

@@ -36,6 +36,7 @@ from fashion_compare.report import (
     tuning_figures,
     words,
 )
+from fashion_compare.report.beside import beside
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.report.playground import network_for_page, pictures
 from fashion_compare.store import write_text
@@ -47,12 +48,13 @@ _SCRIPTS = ("script.js", "explore.js", "playground.js")
 _METRICS = tuple(words.METRIC_NAMES)
 
 
-def write_report(results: Mapping[str, Any], root: Path) -> Path:
+def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None = None) -> Path:
     """Draw the figures into ``figures/`` (SVG, and the data behind each as CSV) and write ``report.html``.
 
     Args:
         results: the content of results.json.
         root: the study's directory.
+        other: the content of another study's results.json, to stand beside it.
 
     Returns:
         The page's path.
@@ -63,7 +65,7 @@ def write_report(results: Mapping[str, Any], root: Path) -> Path:
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
     gallery = read_gallery(results, root)
     page = root / "report.html"
-    write_text(page, _render(results, drawings, gallery, root))
+    write_text(page, _render(results, drawings, gallery, root, beside(results, other) if other else None))
     return page
 
 
@@ -221,7 +223,13 @@ def _json(content: Mapping[str, Any]) -> Markup:
     return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - JSON, without the one character that matters
 
 
-def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: Gallery | None, root: Path) -> str:
+def _render(
+    results: Mapping[str, Any],
+    drawings: Mapping[str, Drawn],
+    gallery: Gallery | None,
+    root: Path,
+    beside_other: Mapping[str, Any] | None,
+) -> str:
     package = resources.files("fashion_compare.report") / "templates"
     return fill(
         "report.html.j2",
@@ -237,6 +245,7 @@ def _render(results: Mapping[str, Any], drawings: Mapping[str, Drawn], gallery: 
         playground=_playground(results, root),
         explore=_explore(results, root),
         hardest=_hardest_class(results),
+        beside=beside_other,
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup("\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704 - our own files

@@ -1,0 +1,69 @@
+"""Two studies beside each other: what both measured, with both intervals."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fashion_compare.comparison.wording import percent, points
+from fashion_compare.report.words import METRIC_NAMES
+
+Row = dict[str, Any]
+
+
+def beside(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two studies' results have in common, for the page.
+
+    Args:
+        first: the content of the results.json that the page is of.
+        second: that of the other study.
+
+    Returns:
+        `name` of the other study, whether both are of the `same_data`, and `scores` and `leads`: rows of a `what`, the
+        `first` and the `second` estimate in words, and a `note` where the two are not of the same settings.
+    """
+    return {
+        "name": second["study"]["name"],
+        "same_data": first["dataset"]["sha256"] == second["dataset"]["sha256"],
+        "scores": list(_scores(first, second)),
+        "leads": list(_leads(first, second)),
+    }
+
+
+def _scores(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Row]:
+    """Test accuracy of the configurations that both studies have runs of."""
+    for model, held in first["models"].items():
+        others = second["models"].get(model, {"configurations": {}})["configurations"]
+        for name, own in held["configurations"].items():
+            other = others.get(name)
+            if own["runs"] and other and other["runs"]:
+                scores = (own["interval"]["test"]["accuracy"], other["interval"]["test"]["accuracy"])
+                seeds = f"{len(own['runs'])} and {len(other['runs'])} seeds"
+                note = seeds if own["config"] == other["config"] else f"{seeds}; other settings"
+                yield {"what": f"{model} {name}", **_said(scores, lambda value: percent(value, 2)), "note": note}
+
+
+def _leads(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Row]:
+    """The cnn's leads over the ffnn that both studies measured, each with its verdict."""
+    for pairing, held in first["head_to_head"].items():
+        for own in held["comparisons"]:
+            for other in second["head_to_head"].get(pairing, {"comparisons": []})["comparisons"]:
+                if own["metric"] == other["metric"] == "accuracy":
+                    yield _lead(f"{pairing}, test {METRIC_NAMES['accuracy']}", own, own, other, other)
+    for own in first["probe_leads"]:
+        for other in second["probe_leads"]:
+            if own["probe"] == other["probe"]:
+                yield _lead(f"accuracy kept: {own['probe']}", own["lead"], own, other["lead"], other)
+    gaps = [(held["experiments"] or {}).get("permutation", {}).get("cnn_minus_ffnn") for held in (first, second)]
+    if all(gaps):
+        yield _lead("change with permuted pixels", gaps[0]["lead"], gaps[0], gaps[1]["lead"], gaps[1])
+
+
+def _lead(what: str, own: Any, of_own: Any, other: Any, of_other: Any) -> Row:
+    note = f"{of_own['verdict']}; {of_other['verdict']}"
+    return {"what": what, **_said((own, other), points), "note": note}
+
+
+def _said(estimates: tuple[Any, Any], shown: Any) -> dict[str, str]:
+    words = [
+        f"{shown(held['mean'])} [{shown(held['interval'][0])}, {shown(held['interval'][1])}]" for held in estimates
+    ]
+    return dict(zip(("first", "second"), words, strict=True))

@@ -1,0 +1,57 @@
+"""Two studies stand beside each other by what both measured."""
+
+import html
+import json
+from copy import deepcopy
+from pathlib import Path
+
+from fashion_compare.report.beside import beside
+from fashion_compare.report.page import write_report
+
+
+def results_of(root: Path) -> dict:
+    return json.loads((root / "results.json").read_text())
+
+
+def test_a_study_beside_itself_has_every_configuration(root: Path) -> None:
+    """Every configuration with both estimates, the leads with both verdicts, and no note on settings."""
+    found = results_of(root)
+    held = beside(found, found)
+    assert held["same_data"]
+    names = [f"{m} {n}" for m, of in found["models"].items() for n in of["configurations"]]
+    assert [row["what"] for row in held["scores"]] == names
+    for row in held["scores"] + held["leads"]:
+        assert row["first"] == row["second"]
+    assert {row["note"] for row in held["scores"]} == {"2 and 2 seeds"}
+    probes = [row["what"] for row in held["leads"] if row["what"].startswith("accuracy kept")]
+    assert len(probes) == len(found["probe_leads"]) == 7
+    assert {row["note"] for row in held["leads"]} == {"no verdict; no verdict"}
+
+
+def test_what_only_one_has_is_left_out_and_differences_are_said(root: Path) -> None:
+    """Other settings under one name, other data, and a model that the other study does not have."""
+    found, other = results_of(root), deepcopy(results_of(root))
+    del other["models"]["cnn"]
+    other["head_to_head"], other["probe_leads"] = {}, []
+    other["models"]["ffnn"]["configurations"]["l1"]["config"]["l1"] = 0.5
+    del other["models"]["ffnn"]["configurations"]["baseline"]["runs"][:]
+    other["dataset"]["sha256"] = {"else": "0" * 64}
+    held = beside(found, other)
+    assert not held["same_data"]
+    assert [(row["what"], row["note"]) for row in held["scores"]] == [("ffnn l1", "2 and 2 seeds; other settings")]
+    assert held["leads"] == []
+
+
+def test_it_stands_in_the_page_and_a_hostile_name_stays_text(root: Path) -> None:
+    """With its place among the contents; without another study there is none."""
+    before = (root / "report.html").read_text()
+    assert 'id="beside"' not in before
+    found, other = results_of(root), deepcopy(results_of(root))
+    other["study"]["name"] = "<script>alert(1)</script>"
+    other["models"]["ffnn"]["configurations"]["baseline"]["interval"]["test"]["accuracy"]["mean"] = 0.123456
+    page = write_report(found, root, other).read_text()
+    assert '<a href="#beside">' in page
+    assert "<script>alert(1)" not in page
+    assert "Beside study “<script>alert(1)</script>”" in html.unescape(page)
+    assert "12.35% [" in page
+    write_report(found, root)
