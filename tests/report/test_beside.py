@@ -29,13 +29,13 @@ def test_a_study_beside_itself_has_every_configuration(root: Path) -> None:
 
 
 def test_what_only_one_has_is_left_out_and_differences_are_said(root: Path) -> None:
-    """Other settings under one name, other data, and a model that the other study does not have."""
+    """Other settings under one name, another number of training images, and a model that the other study does not have."""
     found, other = results_of(root), deepcopy(results_of(root))
     del other["models"]["cnn"]
     other["head_to_head"], other["probe_leads"] = {}, []
     other["models"]["ffnn"]["configurations"]["l1"]["config"]["l1"] = 0.5
     del other["models"]["ffnn"]["configurations"]["baseline"]["runs"][:]
-    other["dataset"]["sha256"] = {"else": "0" * 64}
+    other["study"]["training_images"] = 299
     held = beside(found, other)
     assert not held["same_data"]
     assert [(row["what"], row["note"]) for row in held["scores"]] == [("ffnn l1", "2 and 2 seeds; other settings")]

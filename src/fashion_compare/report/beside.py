@@ -17,12 +17,13 @@ def beside(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
         second: that of the other study.
 
     Returns:
-        `name` of the other study, whether both are of the `same_data`, and `scores` and `leads`: rows of a `what`, the
+        `name` of the other study, whether both are of the `same_data` and as much of it, and `scores` and `leads`: rows of a `what`, the
         `first` and the `second` estimate in words, and a `note` where the two are not of the same settings.
     """
     return {
         "name": second["study"]["name"],
-        "same_data": first["dataset"]["sha256"] == second["dataset"]["sha256"],
+        "same_data": first["dataset"]["sha256"] == second["dataset"]["sha256"]
+        and first["study"]["training_images"] == second["study"]["training_images"],
         "scores": list(_scores(first, second)),
         "leads": list(_leads(first, second)),
     }
