@@ -29,7 +29,7 @@ def test_a_study_beside_itself_has_every_configuration(root: Path) -> None:
 
 
 def test_what_only_one_has_is_left_out_and_differences_are_said(root: Path) -> None:
-    """Other settings under one name, another number of training images, and a model that the other study does not have."""
+    """Other settings under one name, another number of training images, and a model that the other does not have."""
     found, other = results_of(root), deepcopy(results_of(root))
     del other["models"]["cnn"]
     other["head_to_head"], other["probe_leads"] = {}, []
