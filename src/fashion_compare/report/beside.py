@@ -17,9 +17,8 @@ def beside(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
         second: that of the other study.
 
     Returns:
-        `name` of the other study, whether both are of the `same_data` and as much of it, and `scores` and `leads`: rows of
-        a `what`, the
-        `first` and the `second` estimate in words, and a `note` where the two are not of the same settings.
+        `name` of the other study, whether both are of the `same_data` and as much of it, and `scores` and `leads`:
+        rows of a `what`, the `first` and the `second` estimate in words, and a `note`: seeds and settings, or verdicts.
     """
     return {
         "name": second["study"]["name"],
