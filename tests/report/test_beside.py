@@ -2,6 +2,7 @@
 
 import html
 import json
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
@@ -42,16 +43,16 @@ def test_what_only_one_has_is_left_out_and_differences_are_said(root: Path) -> N
     assert held["leads"] == []
 
 
-def test_it_stands_in_the_page_and_a_hostile_name_stays_text(root: Path) -> None:
+def test_it_stands_in_the_page_and_a_hostile_name_stays_text(root: Path, tmp_path: Path) -> None:
     """With its place among the contents; without another study there is none."""
     before = (root / "report.html").read_text()
     assert 'id="beside"' not in before
     found, other = results_of(root), deepcopy(results_of(root))
     other["study"]["name"] = "<script>alert(1)</script>"
     other["models"]["ffnn"]["configurations"]["baseline"]["interval"]["test"]["accuracy"]["mean"] = 0.123456
-    page = write_report(found, root, other).read_text()
+    copy = shutil.copytree(root, tmp_path / "copy")
+    page = write_report(found, copy, other).read_text()
     assert '<a href="#beside">' in page
     assert "<script>alert(1)" not in page
     assert "Beside study “<script>alert(1)</script>”" in html.unescape(page)
     assert "12.35% [" in page
-    write_report(found, root)
