@@ -58,3 +58,13 @@ def browser() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, root: Path) -> Iterator[Any]:
+    """The report in the browser, without a network."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+    page = context.new_page()
+    page.goto((root / "report.html").as_uri())
+    yield page
+    context.close()

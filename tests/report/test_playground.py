@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,6 @@ from fashion_compare.study.trained import finished
 from tests.report.conftest import STUDY
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def page(browser: Any, root: Path) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
-    page = context.new_page()
-    page.goto((root / "report.html").as_uri())
-    yield page
-    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Two studies beside each other: what both measured, with both intervals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fashion_compare.comparison.wording import percent, points
@@ -63,7 +63,7 @@ def _lead(what: str, own: Any, of_own: Any, other: Any, of_other: Any) -> Row:
     return {"what": what, **_said((own, other), points), "note": note}
 
 
-def _said(estimates: tuple[Any, Any], shown: Any) -> dict[str, str]:
+def _said(estimates: tuple[Any, Any], shown: Callable[[float], str]) -> dict[str, str]:
     words = [
         f"{shown(held['mean'])} [{shown(held['interval'][0])}, {shown(held['interval'][1])}]" for held in estimates
     ]

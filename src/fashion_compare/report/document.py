@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fashion_compare.errors import UserError
-from fashion_compare.report.page import captions, fill
+from fashion_compare.report.figures import draw_all
+from fashion_compare.report.page import fill
+from fashion_compare.report.saved import read_saved
 from fashion_compare.store import write_text
 
 
@@ -25,7 +27,7 @@ def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
         UserError: it cannot be written.
     """
     folder = path.with_suffix("")
-    known = captions(results, root)
+    known = {name: drawing.caption for name, drawing in draw_all(results, read_saved(results, root), root).items()}
     text = fill("results.md.j2", results, figures=known, folder=folder.name)
     # Blocks that are left out leave their blank lines.
     write_text(path, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,14 @@ from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
-from fashion_compare.report import (
-    architecture_figures,
-    class_figures,
-    curve_figures,
-    explanation_figures,
-    explore,
-    glance_figures,
-    mechanism_figures,
-    saved,
-    score_figures,
-    sensitivity_figures,
-    tuning_figures,
-    words,
-)
+from fashion_compare.report import explore, words
 from fashion_compare.report.beside import beside
 from fashion_compare.report.drawing import Drawn, standalone
+from fashion_compare.report.figures import draw_all
 from fashion_compare.report.playground import network_for_page, pictures
+from fashion_compare.report.saved import Saved, read_saved
 from fashion_compare.store import write_text
-from fashion_compare.study.explain import CELL_IMAGES, read_averages, read_confused, read_gallery, read_playground
+from fashion_compare.study.explain import CELL_IMAGES, read_confused, read_gallery, read_playground
 from fashion_compare.study.faithful import ALIKE
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
@@ -59,88 +47,14 @@ def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any
     Returns:
         The page's path.
     """
-    drawings = _draw(results, root)
+    runs = read_saved(results, root)
+    drawings = draw_all(results, runs, root)
     for drawing in drawings.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
-    gallery = read_gallery(results, root)
     page = root / "report.html"
-    write_text(page, _render(results, drawings, gallery, root, beside(results, other) if other else None))
+    write_text(page, _render(results, drawings, runs, root, other))
     return page
-
-
-def _draw(results: Mapping[str, Any], root: Path) -> dict[str, Drawn]:
-    """Draw every figure that the results allow."""
-    class_names = results["dataset"]["class_names"]
-    histories = saved.histories(results, root)
-    drawings = [score_figures.overview(results), score_figures.complexity(results)]
-    drawings += [
-        architecture_figures.architecture(model, held["complexity"]["layers"])
-        for model, held in results["models"].items()
-    ]
-    baselines = {model: {"baseline": held["baseline"]} for model, held in histories.items() if "baseline" in held}
-    if baselines:
-        drawings.append(glance_figures.cost(results))
-        drawings.append(replace(curve_figures.learning_curves(baselines, "loss"), name="curves-baseline"))
-    drawings += [curve_figures.learning_curves(histories, metric) for metric in ("loss", "accuracy")]
-    if results["comparisons"]:
-        drawings.append(score_figures.differences(results, "accuracy", "accuracy"))
-    if sensitivity_figures.has_curves(results):
-        drawings.append(sensitivity_figures.curves(results))
-    elif any(results["sensitivity"].values()):
-        drawings.append(score_figures.sensitivity(results))
-    if results["global_sensitivity"]:
-        drawings.append(sensitivity_figures.indices(results))
-    if results["tuning"]:
-        drawings.append(tuning_figures.tuning_curves(results))
-    chosen = {model: held["configuration"] for model, held in results["best"].items()}
-    curves = saved.roc_curves(results, root)
-    for model, name in chosen.items():
-        held = results["models"][model]["configurations"][name]
-        run = held["runs"][0]
-        drawings.append(class_figures.confusion(model, name, held["mean"]["confusion"], class_names))
-        areas = [entry["auc"] for entry in run["per_class"]]
-        drawings.append(class_figures.roc(model, name, curves[model], areas, class_names))
-    by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
-    drawings.append(class_figures.per_class(by_class, class_names))
-    drawings += _draw_mechanisms(results, root)
-    return {drawing.name: drawing for drawing in drawings}
-
-
-def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
-    """Draw what experiments and explanations allow."""
-    drawings = []
-    if results["mechanisms"]:
-        drawings += [
-            draw(results["mechanisms"])
-            for draw in (
-                glance_figures.shifts,
-                mechanism_figures.probes,
-                mechanism_figures.shift_maps,
-                mechanism_figures.layers,
-            )
-        ]
-    if results["experiments"] and results["experiments"]["permutation"]["changes"]:
-        drawings.append(mechanism_figures.permutation(results))
-    if results["experiments"] and any(results["experiments"]["training_sizes"].values()):
-        drawings.append(mechanism_figures.training_sizes(results))
-    if results["calibration"]:
-        drawings.append(explanation_figures.reliability(results["calibration"]))
-    if results["faithfulness"]:
-        drawings += [explanation_figures.faithfulness(*held) for held in results["faithfulness"].items()]
-        drawings.append(explanation_figures.randomisation(results["faithfulness"]))
-    arrays = read_averages(results, root)
-    if arrays:
-        drawings.append(explanation_figures.averages(arrays, results["dataset"]["class_names"]))
-        drawings += [
-            explanation_figures.first_layer(model, arrays[f"first/{model}"]) for model in results["gallery"]["networks"]
-        ]
-    return drawings
-
-
-def captions(results: Mapping[str, Any], root: Path) -> dict[str, str]:
-    """Return every figure's name and what it shows in words."""
-    return {name: drawing.caption for name, drawing in _draw(results, root).items()}
 
 
 def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
@@ -202,12 +116,12 @@ def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
     return _json(content)
 
 
-def _explore(results: Mapping[str, Any], root: Path) -> Markup:
+def _explore(results: Mapping[str, Any], runs: Saved, root: Path) -> Markup:
     """Return what the pictures that answer to the pointer hold, as JSON."""
     content: dict[str, Any] = {
         "classes": results["dataset"]["class_names"],
-        "curves": explore.curves_for_page(saved.histories(results, root)),
-        "roc": explore.roc_for_page(saved.roc_curves(results, root)),
+        "curves": explore.curves_for_page(runs.histories),
+        "roc": explore.roc_for_page(runs.roc),
     }
     behind = read_confused(results, root)
     if behind:
@@ -226,16 +140,16 @@ def _json(content: Mapping[str, Any]) -> Markup:
 def _render(
     results: Mapping[str, Any],
     drawings: Mapping[str, Drawn],
-    gallery: Gallery | None,
+    runs: Saved,
     root: Path,
-    beside_other: Mapping[str, Any] | None,
+    other: Mapping[str, Any] | None,
 ) -> str:
     package = resources.files("fashion_compare.report") / "templates"
     return fill(
         "report.html.j2",
         results,
         figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
-        gallery=_gallery_items(gallery, results),
+        gallery=_gallery_items(read_gallery(results, root), results),
         methods=METHODS,
         shown_first=_SHOWN_FIRST,
         alike=ALIKE,
@@ -243,9 +157,9 @@ def _render(
         gap=GAP,
         rise=RISE,
         playground=_playground(results, root),
-        explore=_explore(results, root),
+        explore=_explore(results, runs, root),
         hardest=_hardest_class(results),
-        beside=beside_other,
+        beside=beside(results, other) if other else None,
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
         style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         script=Markup("\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704 - our own files

@@ -1,6 +1,7 @@
 """What figures and page read from the runs' own files, beside results.json."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,20 @@ from fashion_compare.study.plan import run_path
 Histories = dict[str, dict[str, list[list[dict[str, Any]]]]]
 
 
-def histories(results: Mapping[str, Any], root: Path) -> Histories:
-    """Return the learning curves of all finished runs."""
+@dataclass(frozen=True)
+class Saved:
+    """Learning curves of all finished runs; ROC curves, a class each, of the first run of each best configuration."""
+
+    histories: Histories
+    roc: dict[str, list[RocCurve | None]]
+
+
+def read_saved(results: Mapping[str, Any], root: Path) -> Saved:
+    """Read all of it from the study's directory."""
+    return Saved(_histories(results, root), _roc_curves(results, root))
+
+
+def _histories(results: Mapping[str, Any], root: Path) -> Histories:
     return {
         model: {
             name: [
@@ -28,8 +41,7 @@ def histories(results: Mapping[str, Any], root: Path) -> Histories:
     }
 
 
-def roc_curves(results: Mapping[str, Any], root: Path) -> dict[str, list[RocCurve | None]]:
-    """Return, for the first run of each model's best configuration, every class's curve on the test set."""
+def _roc_curves(results: Mapping[str, Any], root: Path) -> dict[str, list[RocCurve | None]]:
     found = {}
     for model, best in results["best"].items():
         name = best["configuration"]

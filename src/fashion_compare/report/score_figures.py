@@ -13,21 +13,10 @@ from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interv
 @drawn
 def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration of both models, seeds as points, means with intervals."""
-    rows = []
-    for model, held in results["models"].items():
-        for name, configuration in held["configurations"].items():
-            if configuration["runs"]:
-                accuracy = configuration["interval"]["test"]["accuracy"]
-                rows.append(
-                    {
-                        "model": model,
-                        "configuration": name,
-                        "mean": accuracy["mean"],
-                        "low": accuracy["interval"][0],
-                        "high": accuracy["interval"][1],
-                        "seeds": " ".join(str(run["test"]["accuracy"]) for run in configuration["runs"]),
-                    }
-                )
+    rows = [
+        row | {"seeds": " ".join(str(run["test"]["accuracy"]) for run in held["runs"])}
+        for row, held in _test_accuracy(results)
+    ]
     figure = new_figure(7.2, 0.32 * len(rows) + 0.9)
     axes = figure.add_subplot()
     for y, row in enumerate(rows):
@@ -40,6 +29,38 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     axes.set_xlabel("test accuracy (%)")
     caption = "Test accuracy of every configuration: each seed a small point, the mean with its 95% interval."
     return "overview", figure, rows, caption
+
+
+@drawn
+def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+    """Test accuracy of every configuration over the seconds that one training took."""
+    rows = [row | {"seconds": held["mean"]["seconds"]} for row, held in _test_accuracy(results)]
+    figure = new_figure(4.4, 3.3)
+    axes = figure.add_subplot()
+    best = {(model, held["configuration"]) for model, held in results["best"].items()}
+    for row in rows:
+        chosen = (row["model"], row["configuration"]) in best
+        colour, weight = MODEL_COLOURS[row["model"]], 1.0 if chosen else 0.45
+        axes.plot(
+            [row["seconds"]] * 2, [100 * row["low"], 100 * row["high"]], color=colour, alpha=weight, linewidth=1.4
+        )
+        marker = axes.plot(row["seconds"], 100 * row["mean"], "D" if chosen else "o", color=colour, alpha=weight)[0]
+        marker.set_markersize(7 if chosen else 4.5)
+        if chosen:
+            marker.set_label(f"{row['model']} {row['configuration']}")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axes.set_xlabel("training, one thread (seconds, log scale)")
+    axes.set_ylabel("test accuracy (%)")
+    if best:
+        axes.legend(fontsize=7)
+    caption = (
+        "What accuracy costs: test accuracy of every configuration with its 95% interval over the time of one "
+        "training; diamonds are the best by validation."
+    )
+    return "cost", figure, rows, caption
 
 
 @drawn
@@ -151,3 +172,16 @@ def complexity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         rows,
         "Where each model keeps its parameters and where it computes, layer by layer.",
     )
+
+
+def _test_accuracy(results: Mapping[str, Any]) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Return each finished configuration's test accuracy with its interval, and the configuration's results."""
+    found = []
+    for model, of_model in results["models"].items():
+        for name, held in of_model["configurations"].items():
+            if held["runs"]:
+                accuracy = held["interval"]["test"]["accuracy"]
+                low, high = accuracy["interval"]
+                row = {"model": model, "configuration": name, "mean": accuracy["mean"], "low": low, "high": high}
+                found.append((row, held))
+    return found
