@@ -27,12 +27,10 @@ def confused_images(
     surest = {model: softmax(scores).max(axis=1) for model, scores in logits.items()}
     chosen: set[int] = set()
     for model, answer in answers.items():
-        # Cell by cell, the surest first.
-        order = np.lexsort((-surest[model], answer, labels))
-        cell = labels[order] * logits[model].shape[1] + answer[order]
-        begins = np.flatnonzero(np.diff(cell, prepend=-1))
-        rank = np.arange(len(cell)) - np.repeat(begins, np.diff(np.append(begins, len(cell))))
-        chosen |= set(order[rank < most].tolist())
+        cells = labels * logits[model].shape[1] + answer
+        for cell in np.unique(cells):
+            inside = np.flatnonzero(cells == cell)
+            chosen.update(inside[np.argsort(-surest[model][inside], kind="stable")[:most]].tolist())
     index = np.array(sorted(chosen), np.int64)
     found: dict[str, NDArray[np.generic]] = {"index": index, "label": labels[index]}
     for model, answer in answers.items():
