@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.comparison.fitting import GAP, RISE
-from fashion_compare.comparison.wording import along, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import along, correlation, parameter_name, percent, points, setting
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
 from fashion_compare.report import explore, words
@@ -83,6 +83,7 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
         "along": along,
         "thousands": lambda value: f"{value:,}",
         "count": words.count,
+        "correlation": correlation,
     }
     return environment.get_template(template).render(
         results=results,

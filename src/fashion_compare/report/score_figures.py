@@ -49,7 +49,7 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         if chosen:
             marker.set_label(f"{row['model']} {row['configuration']}")
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axes.set_xlabel("training, one thread (seconds, log scale)")

@@ -24,10 +24,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
   addFilter(table);
 }
 
-// Long tables can be narrowed to the rows that hold all the words typed.
+// Tables longer than the ten classes can be narrowed to the rows that hold all the words typed.
 function addFilter(table) {
   const rows = [...table.tBodies[0].rows];
-  if (rows.length < 8) return;
+  if (rows.length <= 10) return;
   const label = document.createElement("label");
   const input = Object.assign(document.createElement("input"), { type: "search" });
   const count = document.createElement("span");
