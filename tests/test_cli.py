@@ -237,7 +237,7 @@ def test_explanations_are_made_again_without_training(home: Path, root: Path, tm
 def test_another_study_that_is_not_there_is_one_line(home: Path, root: Path) -> None:
     """Before anything is drawn it says what is missing and what makes it."""
     done = call(home, "report", str(root), "--compare", "nowhere")
-    assert_one_line(done, 2, "--compare nowhere", "results.json", "fashion-compare report nowhere")
+    assert_one_line(done, 1, "nowhere has no results.json", "fashion-compare report nowhere")
 
 
 def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Path) -> None:

@@ -6,8 +6,12 @@ import shutil
 from copy import deepcopy
 from pathlib import Path
 
+import pytest
+
+from fashion_compare.errors import UserError
 from fashion_compare.report.beside import beside
 from fashion_compare.report.page import write_report
+from fashion_compare.study.results import read_results
 
 
 def results_of(root: Path) -> dict:
@@ -56,3 +60,17 @@ def test_it_stands_in_the_page_and_a_hostile_name_stays_text(root: Path, tmp_pat
     assert "<script>alert(1)" not in page
     assert "Beside study “<script>alert(1)</script>”" in html.unescape(page)
     assert "12.35% [" in page
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", "3", '{"schema_version": 1, "models": []}'])
+def test_other_results_that_are_none_are_one_line(tmp_path: Path, content: str) -> None:
+    """Broken JSON, or JSON of something else, names the file and what to do."""
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(UserError, match=r"results\.json") as caught:
+        read_results(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_results_come_back_as_they_were_written(root: Path) -> None:
+    """Read and checked."""
+    assert read_results(root) == results_of(root)

@@ -114,15 +114,10 @@ def report(
     from fashion_compare.report.pdf import write_pdf
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
-    from fashion_compare.study.schema import check, check_dataset
+    from fashion_compare.study.schema import check_dataset
 
     options.check_study_directory(directory)
-    other = None
-    if compare is not None:
-        if not (compare / "results.json").is_file():
-            raise UsageError(f"--compare {compare} has no results.json; 'fashion-compare report {compare}' writes it")
-        other = read_json(compare / "results.json")
-        check(other)
+    other = None if compare is None else results.read_results(compare)
     study = spec.load_study(str(directory / "study.yaml"))
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")

@@ -23,7 +23,7 @@ from fashion_compare.errors import UserError
 from fashion_compare.evaluation.contributions import METRICS
 from fashion_compare.evaluation.metrics import SCALAR_METRICS
 from fashion_compare.evaluation.predictions import PARTS, Predictions, load_predictions
-from fashion_compare.store import RunDirectory, write_json, write_text
+from fashion_compare.store import RunDirectory, read_json, write_json, write_text
 from fashion_compare.study.audit import describe_audit
 from fashion_compare.study.designs import all_runs
 from fashion_compare.study.environment import environment
@@ -174,6 +174,24 @@ def write_results(results: Mapping[str, Any], root: Path) -> None:
     check(results)
     write_json(root / "results.json", results)
     write_text(root / "results.csv", _table(results))
+
+
+def read_results(root: Path) -> dict[str, Any]:
+    """Read a study's results.json.
+
+    Raises:
+        UserError: there is none, or it is not what this version writes.
+    """
+    path = root / "results.json"
+    advice = f"'fashion-compare report {root}' writes it"
+    if not path.is_file():
+        raise UserError(f"{root} has no results.json; {advice}")
+    found = read_json(path)
+    try:
+        check(found)
+    except (UserError, AttributeError, TypeError, KeyError) as error:
+        raise UserError(f"{path} does not hold a study's results as this version writes them; {advice} anew") from error
+    return dict(found)
 
 
 def _summarise(
