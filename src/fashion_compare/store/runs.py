@@ -1,0 +1,134 @@
+"""The files of one run: which there are, whose they are, and when it is done."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashion_compare.errors import UserError
+from fashion_compare.store.files import read_json, to_json, write_json, write_text
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run; `result.json` is written last, so its presence means that the run is done."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Everything that defines the run, with its hash."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A JSON line per epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest state, until the run is done."""
+        return self.path / "checkpoint" / "state.safetensors"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The state an epoch before the newest, should that be damaged."""
+        return self.checkpoint.with_name("previous.safetensors")
+
+    @property
+    def weights(self) -> Path:
+        """The last epoch's weights and, as `best.*`, those of the best epoch by validation."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        """Labels and logits of the test and the validation set."""
+        return self.path / "predictions.npz"
+
+    @property
+    def result(self) -> Path:
+        """The run's entry of results.json."""
+        return self.path / "result.json"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run ended and all its files are there."""
+        return self.result.is_file()
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process left half written; nobody else may be at work here."""
+        for directory in (self.path, self.checkpoint.parent):
+            for path in directory.glob(".*.tmp"):
+                path.unlink(missing_ok=True)
+
+    def claim(self, identity: dict[str, Any]) -> None:
+        """Take the directory for the run that `identity` defines, or find that it is this run's already.
+
+        Raises:
+            UserError: it holds a run that was defined otherwise, or it cannot be written.
+        """
+        if self.config.exists():
+            self.verify(identity)
+        else:
+            write_json(self.config, identity | {"hash": identity_hash(identity)})
+
+    def verify(self, identity: dict[str, Any]) -> None:
+        """Check that the directory is claimed by the run that `identity` defines.
+
+        Raises:
+            UserError: it is not.
+        """
+        digest, held = identity_hash(identity), self.claimed_hash()
+        if held != digest:
+            raise UserError(
+                f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
+                f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
+            )
+
+    def claimed_hash(self) -> str:
+        """Return the hash of the run that claimed the directory.
+
+        Raises:
+            UserError: none did, or its definition is damaged.
+        """
+        held = read_json(self.config)
+        if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
+            raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
+        return str(held["hash"])
+
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
+        """Write one JSON line per epoch."""
+        write_text(self.metrics, "".join(to_json(line, indent=None) for line in history))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the epochs so far; none when the run has not begun."""
+        try:
+            content = self.metrics.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(f"cannot read {self.metrics}: {error.strerror}; check its rights") from error
+        try:
+            history = [json.loads(line) for line in content.splitlines()]
+            if not all(isinstance(line, dict) for line in history):
+                raise ValueError("a line is no epoch's")
+        except ValueError as error:
+            raise UserError(f"{self.metrics} is damaged ({error}); delete {self.path} to train it again") from error
+        return history
+
+
+def identity_hash(identity: dict[str, Any]) -> str:
+    """Return the SHA-256 of what defines a run, independent of the order of its keys."""
+    return hashlib.sha256(to_json(identity, indent=None).encode()).hexdigest()
+
+
+def _difference(held: Any, wanted: dict[str, Any], prefix: str = "") -> str:
+    """Name the first setting in which two run definitions differ."""
+    for key in sorted(set(wanted) | (set(held) - {"hash"})):
+        ours, theirs = wanted.get(key), held.get(key)
+        if ours != theirs:
+            if isinstance(ours, dict) and isinstance(theirs, dict):
+                return _difference(theirs, ours, f"{prefix}{key}.")
+            return f"{prefix}{key} is {theirs!r} there, {ours!r} here"
+    return "its definition was edited"
