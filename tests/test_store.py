@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fashion_compare.errors import UserError
 from fashion_compare.store import (
+    DiskError,
     RunDirectory,
     identity_hash,
     load_arrays,
@@ -376,28 +377,117 @@ def test_a_run_is_done_when_its_result_is_there(tmp_path):
     assert directory.is_done
 
 
+LOSSES = {"train_loss": 2.302585092994046, "train_accuracy": 0.1, "validation_loss": 2, "validation_accuracy": 0.125}
+HISTORY = [
+    {"epoch": 0, "objective": None, "seconds": 0.0, "penalty": 0.0, **LOSSES},
+    {"epoch": 1, "objective": 0.1, "seconds": 1.5, "penalty": 0.25, **LOSSES},
+]
+
+
 def test_metrics_are_a_json_line_an_epoch(tmp_path):
     """They read back as written; a run that has not begun has none."""
     directory = RunDirectory(tmp_path)
     assert directory.read_metrics() == []
-    history = [{"epoch": 0, "loss": 2.302585092994046, "objective": None}, {"epoch": 1, "loss": 0.1}]
-    directory.write_metrics(history)
-    assert [json.loads(line) for line in directory.metrics.read_text().splitlines()] == history
-    assert directory.read_metrics() == history
+    directory.write_metrics(HISTORY)
+    assert [json.loads(line) for line in directory.metrics.read_text().splitlines()] == HISTORY
+    assert directory.read_metrics() == HISTORY
+
+
+def test_a_last_line_without_its_end_is_left_out(tmp_path):
+    """As a copy that was stopped has it: cut off at any byte, what is there are the epochs whose lines are whole."""
+    directory = RunDirectory(tmp_path)
+    directory.write_metrics(HISTORY)
+    whole = directory.metrics.read_bytes()
+    second = whole.index(b"\n") + 1
+    for cut in range(len(whole)):
+        directory.metrics.write_bytes(whole[:cut])
+        assert directory.read_metrics() == HISTORY[: cut >= second]
 
 
 @pytest.mark.parametrize(
-    "damage",
+    "line",
     [
-        b'{"epoch": 0',
-        b"epoch 0",
+        b"epoch 1",
         b"\xff\xfe",
+        b"",
+        b"[1]",
+        to_json(HISTORY[0], indent=None).encode(),
+        to_json(HISTORY[1] | {"train_loss": None}, indent=None).encode(),
+        to_json(HISTORY[1] | {"seconds": True}, indent=None).encode(),
+        to_json(HISTORY[1], indent=None).encode().replace(b"2.302585092994046", b"NaN"),
+        to_json(HISTORY[1], indent=None).encode().replace(b"2.302585092994046", b"1e999"),
+        b"[" * 100_000,
     ],
+    ids=["text", "bytes", "empty", "list", "epoch 0 again", "no loss", "no number", "NaN", "infinite", "nested"],
 )
-def test_damaged_metrics_are_the_users_error(damage, tmp_path):
-    """Cut off, not JSON or not text: one line that names the file."""
+def test_damaged_metrics_are_the_users_error(line, tmp_path):
+    """Whatever stands in an epoch's place: one line that names the file and what to do."""
     directory = RunDirectory(tmp_path)
-    directory.metrics.write_bytes(to_json({"epoch": 0}, indent=None).encode() + damage)
+    directory.metrics.write_bytes(to_json(HISTORY[0], indent=None).encode() + line.rstrip(b"\n") + b"\n")
     with pytest.raises(UserError) as caught:
         directory.read_metrics()
-    assert str(directory.metrics) in one_line(caught)
+    message = one_line(caught)
+    assert str(directory.metrics) in message
+    assert "delete" in message
+
+
+def test_a_run_of_a_newer_version_is_refused_as_that(tmp_path):
+    """Its format is named, and the one known here; an older one is another run like any."""
+    directory = RunDirectory(tmp_path)
+    directory.claim(IDENTITY | {"format": 3})
+    with pytest.raises(UserError, match=r"newer version of fashion-compare \(format 3, this one knows 2\); update"):
+        directory.claim(IDENTITY | {"format": 2})
+    with pytest.raises(UserError, match="format is 3 there, 4 here"):
+        directory.claim(IDENTITY | {"format": 4})
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e400"])
+def test_numbers_that_json_does_not_have_are_refused(number, tmp_path):
+    """Python would read them, and could not write them again."""
+    path = tmp_path / "value.json"
+    path.write_text(f'{{"a": [1.5, {number}]}}')
+    with pytest.raises(UserError) as caught:
+        read_json(path)
+    assert f"{number} is no finite number" in one_line(caught)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_nothing_but_a_file_is_opened(tmp_path):
+    """A pipe would be waited for, a device read without end: each reader says at once that it is not a file."""
+    os.mkfifo(tmp_path / "pipe")
+    readers = (read_json, load_arrays, lambda path: load_npz(path, ["a"]))
+    for path in (tmp_path / "pipe", tmp_path / "zero", tmp_path):
+        if path.name == "zero":
+            path.symlink_to("/dev/zero")
+        for reader in readers:
+            with pytest.raises(UserError) as caught:
+                reader(path)
+            assert f"cannot read {path}: not a file" in one_line(caught)
+
+
+def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path):
+    """The whole of what is asked for counts, before anything is unpacked; what is not asked for does not."""
+    path = tmp_path / "zeros.npz"
+    arrays = {"a": np.zeros(600_000, np.uint8), "b": np.zeros(600_000, np.uint8)}
+    np.savez_compressed(path, **arrays)
+    assert path.stat().st_size < 10_000
+    assert load_npz(path, ["a"], maximum_bytes=1 << 20)["a"].size == 600_000
+    with pytest.raises(UserError) as caught:
+        load_npz(path, ["a", "b"], maximum_bytes=1 << 20)
+    assert "unpacked it is larger than 1 MiB" in one_line(caught)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG])
+def test_a_disk_that_takes_no_more_is_told_from_other_errors(code, tmp_path, monkeypatch):
+    """Everything after it would fail as well, which a missing right does not mean."""
+
+    def fail(*args, **kwargs):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DiskError):
+        write_bytes(tmp_path / "a", b"")
+    code = errno.EACCES
+    with pytest.raises(UserError) as caught:
+        write_bytes(tmp_path / "a", b"")
+    assert not isinstance(caught.value, DiskError)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fashion_compare.errors import UsageError, UserError
+from fashion_compare.evaluation.metrics import SCALAR_METRICS
 from fashion_compare.store import write_json
 from fashion_compare.study.engine import Outcome
 from fashion_compare.study.merge import with_variation
@@ -50,17 +51,21 @@ def height(run: Run) -> float:
 def simulated(run: Run) -> None:
     """Leave what a run leaves that nears its height by half every epoch, and is stopped as a run is."""
     run.directory.claim(run.identity)
-    history = [{"epoch": 0, "validation_accuracy": 0.1, "validation_loss": 2.3, "seconds": 0.0}]
+    rest = {"train_loss": 1.0, "train_accuracy": 0.5, "penalty": 0.0}
+    history = [{"epoch": 0, "validation_accuracy": 0.1, "validation_loss": 2.3, "seconds": 0.0, **rest}]
     while len(history) <= run.configuration.epochs and not below_bar(history, dict(run.bar)):
         epoch = len(history)
         accuracy = height(run) * (1 - 0.5**epoch)
         history.append(
-            {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": 1 - accuracy, "seconds": 1.0}
+            {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": 1 - accuracy, "seconds": 1.0, **rest}
         )
     run.directory.write_metrics(history)
+    scores = dict.fromkeys(SCALAR_METRICS, 0.5)
     entry = {
-        "seed": run.seed, "epochs": len(history) - 1, "seconds": len(history) - 1.0, "per_class": [], "confusion": [],
-        "train": {}, "test": {}, "validation": {"accuracy": history[-1]["validation_accuracy"], "loss": 0.5},
+        "format": 1, "dataset": "garments", "model": run.model, "configuration": run.name, "best_epoch": 1, "last": {},
+        "seed": run.seed, "epochs": len(history) - 1, "seconds": len(history) - 1.0, "seconds_per_epoch": 1.0,
+        "per_class": [], "confusion": [], "environment": {}, "train": scores, "test": scores,
+        "validation": scores | {"accuracy": history[-1]["validation_accuracy"], "loss": 0.5},
     }  # fmt: skip
     write_json(run.directory.result, entry)
 
@@ -274,7 +279,7 @@ def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
             "batch_size: [1, 64]\n      normalization: [none, batch]",
             "has no effect with a batch_size of 1",
         ),
-        ("{low: 16, high: 512, scale: log}", f"{{low: {'9' * 400}, high: 1}}", "expected low and high within"),
+        ("{low: 16, high: 512, scale: log}", f"{{low: {'9' * 400}, high: 1}}", "a number with too many digits"),
         (TEXT[TEXT.index("    cnn:\n      learning_rate") :], "", "tuning.space: expected one for each of ffnn, cnn"),
     ],
 )

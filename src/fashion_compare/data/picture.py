@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fashion_compare.errors import UserError
+from fashion_compare.store import check_file
 
 _SIZE = 28
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
@@ -24,8 +25,7 @@ def read_picture(path: Path) -> tuple[NDArray[np.uint8], bool]:
         UserError: it cannot be read, or is no picture.
     """
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise UserError(f"{path} is larger than 64 MiB; expected a picture of one garment")
+        check_file(path, maximum_bytes=_MAXIMUM_BYTES, advice=f"expected a picture: {', '.join(_FORMATS)}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as picture:

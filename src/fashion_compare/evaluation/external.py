@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from fashion_compare.errors import UserError
 from fashion_compare.evaluation.predictions import Predictions
-from fashion_compare.store import load_npz
+from fashion_compare.store import check_file, load_npz
 
 _KINDS = ("logit", "probability")
-_MAXIMUM_BYTES = 4 << 30
+_MAXIMUM_BYTES = 2 << 30
 _LARGEST_LOGIT = 1e6
 _EXPECTED = (
     "expected an .npz with 'labels' (n,) and 'logits' or 'probabilities' (n, classes), or a .csv with a column 'label' "
@@ -40,8 +40,7 @@ def read_external(path: Path) -> External:
         UserError: it cannot be read, is of another form, or its numbers are no predictions; the line says which.
     """
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise UserError(f"{path} is larger than 4 GiB; {_EXPECTED}")
+        check_file(path, maximum_bytes=_MAXIMUM_BYTES, advice=_EXPECTED)
         if path.suffix == ".npz":
             labels, values, kind = _from_npz(path)
             names: tuple[str, ...] = ()
@@ -80,7 +79,7 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], str]:
     key = "logits" if "logits" in names else "probabilities"
     if not {"labels", key} <= names:
         raise UserError(f"{path} holds {', '.join(sorted(names)) or 'nothing'}; {_EXPECTED}")
-    arrays = load_npz(path, ("labels", key), advice=_EXPECTED)
+    arrays = load_npz(path, ("labels", key), advice=_EXPECTED, maximum_bytes=_MAXIMUM_BYTES)
     return arrays["labels"], arrays[key], "logit" if key == "logits" else "probability"
 
 

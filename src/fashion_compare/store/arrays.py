@@ -13,9 +13,10 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from fashion_compare.errors import UserError
-from fashion_compare.store.files import to_json, write_atomically
+from fashion_compare.store.files import check_file, to_json, write_atomically
 
 _HEADER = "fashion_compare"
+_MAXIMUM_BYTES = 2 << 30
 # What reading an archive that is none can end in: one that claims to be encrypted or packed in an unknown way raises a
 # RuntimeError, one that claims to be larger than anything a MemoryError or OverflowError.
 _NO_NPZ = (
@@ -50,6 +51,7 @@ def load_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises:
         UserError: it cannot be read, is no safetensors file, or its content is not what was written.
     """
+    check_file(path, maximum_bytes=_MAXIMUM_BYTES, advice="delete its directory to train the run again")
     try:
         with safetensors.safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -71,15 +73,27 @@ def _checksum(arrays: dict[str, NDArray[Any]], text: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def load_npz(path: Path, names: Iterable[str], *, advice: str = "delete its directory") -> dict[str, NDArray[Any]]:
+def load_npz(
+    path: Path,
+    names: Iterable[str],
+    *,
+    advice: str = "delete its directory",
+    maximum_bytes: int = 256 << 20,
+) -> dict[str, NDArray[Any]]:
     """Return the named arrays of an ``.npz`` file; nothing in it is ever executed. Errors end in `advice`.
 
     Raises:
-        UserError: it cannot be read, is no ``.npz`` file, or lacks an array.
+        UserError: it cannot be read, is no ``.npz`` file, lacks an array, or packed or unpacked has more than
+            `maximum_bytes`.
     """
+    check_file(path, maximum_bytes=maximum_bytes, advice=advice)
+    members = [f"{name}.npy" for name in names]
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: _member(archive, f"{name}.npy") for name in names}
+            # What an archive says of itself is what is unpacked at most.
+            if sum(archive.getinfo(member).file_size for member in members) > maximum_bytes:
+                raise ValueError(f"unpacked it is larger than {maximum_bytes >> 20} MiB")
+            return {member.removesuffix(".npy"): _member(archive, member) for member in members}
     except _NO_NPZ as error:
         raise UserError(f"{path} is not a whole .npz file ({error}); {advice}") from error
 

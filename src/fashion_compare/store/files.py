@@ -1,14 +1,24 @@
 """Write files so that a crash at any moment leaves either the old content or the new, never half of one."""
 
+import errno
 import io
 import json
+import math
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fashion_compare.errors import UserError
+
+# What no file on that disk is spared from: full, over quota or over the size allowed, broken, read-only.
+_DISK_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+
+
+class DiskError(UserError):
+    """The disk takes nothing more, so that whatever comes next would fail as well."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: Path | None = None) -> None:
@@ -17,7 +27,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: P
     What was there before goes to `keep`, if that is given; a crash in between leaves `keep` alone, and whole.
 
     Raises:
-        UserError: the directory cannot be written or the disk is full.
+        DiskError: the disk is full or broken.
+        UserError: the directory cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -34,7 +45,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: P
             temporary.unlink(missing_ok=True)
         _fsync_directory(path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; check space and rights") from error
+        kind = DiskError if error.errno in _DISK_FAILED else UserError
+        raise kind(f"cannot write {path}: {error.strerror or error}; check space and rights") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -66,20 +78,67 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, write)
 
 
-def read_json(path: Path, *, maximum_bytes: int = 64 << 20) -> Any:
-    """Return the content of a JSON file.
+def read_bytes(path: Path, *, maximum_bytes: int, advice: str = "check the file and its rights") -> bytes:
+    """Return the content of a file; nothing else that a name can stand for (a pipe, a device) is opened.
+
+    Raises:
+        UserError: it is none, cannot be read, or is larger than `maximum_bytes`; the line ends in `advice`.
+    """
+    check_file(path, maximum_bytes=maximum_bytes, advice=advice)
+    try:
+        with path.open("rb") as file:
+            return file.read(maximum_bytes)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; {advice}") from error
+
+
+def check_file(path: Path, *, maximum_bytes: int, advice: str) -> None:
+    """Check that `path` is a file of at most `maximum_bytes`.
+
+    Raises:
+        UserError: it is not; the line ends in `advice`.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        # A name with a zero byte is a ValueError.
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}; {advice}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"cannot read {path}: not a file; {advice}")
+    if found.st_size > maximum_bytes:
+        raise UserError(f"cannot read {path}: larger than {maximum_bytes >> 20} MiB; {advice}")
+
+
+def read_json(path: Path, *, maximum_bytes: int = 4 << 20) -> Any:
+    """Return the content of a JSON file, which holds no number that JSON does not have.
 
     Raises:
         UserError: it cannot be read, is larger than `maximum_bytes`, or is not JSON.
     """
+    content = read_bytes(path, maximum_bytes=maximum_bytes)
     try:
-        if path.stat().st_size > maximum_bytes:
-            raise UserError(f"{path} is larger than {maximum_bytes >> 20} MiB: not a file of this program")
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+        return parse_json(content)
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); delete it to have it made again") from error
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what JSON text says.
+
+    Raises:
+        ValueError: it is none, nests without end, or has a number that is not finite.
+    """
+    try:
+        return json.loads(content, parse_float=_finite, parse_constant=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def _fsync_directory(directory: Path) -> None:

@@ -1,13 +1,16 @@
 """The files of one run: which there are, whose they are, and when it is done."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fashion_compare.errors import UserError
-from fashion_compare.store.files import read_json, to_json, write_json, write_text
+from fashion_compare.store.files import parse_json, read_bytes, read_json, to_json, write_json, write_text
+
+_MAXIMUM_METRICS = 16 << 20
+# What every epoch's line of metrics has.
+_MEASURED = ("seconds", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "penalty")
 
 
 @dataclass(frozen=True)
@@ -79,22 +82,31 @@ class RunDirectory:
         Raises:
             UserError: it is not.
         """
-        digest, held = identity_hash(identity), self.claimed_hash()
+        digest, held = identity_hash(identity), self.claimed_hash(identity.get("format"))
         if held != digest:
             raise UserError(
                 f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
                 f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
             )
 
-    def claimed_hash(self) -> str:
+    def claimed_hash(self, known_format: int | None = None) -> str:
         """Return the hash of the run that claimed the directory.
 
+        Args:
+            known_format: the newest format of runs that is known here.
+
         Raises:
-            UserError: none did, or its definition is damaged.
+            UserError: none did, its definition is damaged, or it is of a newer format.
         """
         held = read_json(self.config)
         if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
             raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
+        form = held.get("format")
+        if known_format is not None and isinstance(form, int) and form > known_format:
+            raise UserError(
+                f"{self.path} was written by a newer version of fashion-compare (format {form}, this one knows "
+                f"{known_format}); update fashion-compare, or choose another --out"
+            )
         return str(held["hash"])
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
@@ -102,20 +114,32 @@ class RunDirectory:
         write_text(self.metrics, "".join(to_json(line, indent=None) for line in history))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the epochs so far; none when the run has not begun."""
-        try:
-            content = self.metrics.read_bytes()
-        except FileNotFoundError:
+        """Return the epochs so far; none when the run has not begun. A last line without its end is left out.
+
+        Raises:
+            UserError: it cannot be read, or a line is no epoch's.
+        """
+        if not self.metrics.exists():
             return []
-        except OSError as error:
-            raise UserError(f"cannot read {self.metrics}: {error.strerror}; check its rights") from error
+        lines = read_bytes(self.metrics, maximum_bytes=_MAXIMUM_METRICS).split(b"\n")
+        # Behind the last line's end there is nothing, or what was being copied or written when that was stopped.
+        lines.pop()
         try:
-            history = [json.loads(line) for line in content.splitlines()]
-            if not all(isinstance(line, dict) for line in history):
-                raise ValueError("a line is no epoch's")
+            history = [_epoch(number, line) for number, line in enumerate(lines)]
         except ValueError as error:
             raise UserError(f"{self.metrics} is damaged ({error}); delete {self.path} to train it again") from error
         return history
+
+
+def _epoch(number: int, text: bytes) -> dict[str, Any]:
+    """Return what a line of metrics says of epoch `number`."""
+    line = parse_json(text)
+    if not isinstance(line, dict) or line.get("epoch") != number:
+        raise ValueError(f"line {number + 1} is not epoch {number}'s")
+    for name in _MEASURED:
+        if isinstance(line.get(name), bool) or not isinstance(line.get(name), int | float):
+            raise ValueError(f"line {number + 1} has no number as {name}")
+    return line
 
 
 def identity_hash(identity: dict[str, Any]) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from fashion_compare.comparison.pairs import Scored
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.predictions import PARTS, load_predictions
-from fashion_compare.store import read_json
+from fashion_compare.evaluation.predictions import load_predictions
+from fashion_compare.study.entries import read_result
 from fashion_compare.study.plan import Run
 
 
@@ -38,8 +38,6 @@ def read_entry(run: Run) -> dict[str, Any] | None:
     if not directory.is_done:
         return None
     directory.verify(run.identity)
-    entry = read_json(directory.result)
-    whole = isinstance(entry, dict) and {"seed", "per_class", "confusion", *PARTS} <= entry.keys()
-    if not whole or not directory.read_metrics():
-        raise UserError(f"{directory.result} or metrics.jsonl is not whole; delete {directory.path} to train again")
-    return dict(entry)
+    if not directory.read_metrics():
+        raise UserError(f"{directory.metrics} has no epoch; delete {directory.path} to train the run again")
+    return read_result(directory)

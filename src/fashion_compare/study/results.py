@@ -186,7 +186,8 @@ def read_results(root: Path) -> dict[str, Any]:
     advice = f"'fashion-compare report {root}' writes it"
     if not path.is_file():
         raise UserError(f"{root} has no results.json; {advice}")
-    found = read_json(path)
+    # A study of ten thousand runs has 70 MB of them.
+    found = read_json(path, maximum_bytes=1 << 30)
     try:
         check(found)
     except (UserError, AttributeError, TypeError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Pair = tuple[float, float]
 Model = Literal["ffnn", "cnn"]
@@ -61,6 +61,13 @@ class Run(Entry):
     last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
     notes: Annotated[list[str], Field(description="what people should know about how it was trained")] = []
     environment: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _same_classes(self) -> "Run":
+        classes = len(self.per_class)
+        if len(self.confusion) != classes or any(len(row) != classes for row in self.confusion):
+            raise ValueError(f"the confusion matrix is not of the {classes} classes")
+        return self
 
 
 class Estimate(Entry):

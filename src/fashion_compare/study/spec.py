@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
-from fashion_compare.errors import UsageError, nearest
+from fashion_compare.errors import UsageError, UserError, nearest
+from fashion_compare.store import read_bytes
 from fashion_compare.study import space as spaces
 from fashion_compare.study.space import Experiments, Sensitivity, Tuning
 from fashion_compare.study.strict_yaml import StrictLoader
@@ -22,6 +23,7 @@ TUNED = "tuned-"
 _TOGETHER = "together_with"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _MAXIMUM_BYTES = 1 << 20
+_ADVICE = "expected a study file; 'fashion-compare init' writes one to start from"
 # Configurations of a space that are looked at before anything is trained.
 _DRAWS = 64
 
@@ -78,14 +80,11 @@ def load_study(name_or_path: str) -> Study:
         return parse_study(study_text(name_or_path), name_or_path)
     path = Path(name_or_path)
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise UsageError(f"{path} is larger than 1 MiB: not a study file")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UsageError(
-            f"cannot read study file {path}: {reason}; 'fashion-compare init' writes one to start from"
-        ) from error
+        text = read_bytes(path, maximum_bytes=_MAXIMUM_BYTES, advice=_ADVICE).decode()
+    except UserError as error:
+        raise UsageError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: not UTF-8 text; {_ADVICE}") from error
     return parse_study(text, str(path))
 
 

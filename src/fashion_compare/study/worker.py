@@ -11,7 +11,8 @@ from fashion_compare.data.sources import Source
 from fashion_compare.data.views import held_out, permuted_pixels
 from fashion_compare.errors import DataError
 from fashion_compare.evaluation.predictions import load_predictions
-from fashion_compare.store import read_json, write_json
+from fashion_compare.store import write_json
+from fashion_compare.study.entries import read_result
 from fashion_compare.study.environment import environment
 from fashion_compare.study.plan import RUN_FORMAT, Run, data_identity
 from fashion_compare.training import Epoch, best_epoch, train
@@ -39,8 +40,7 @@ def execute(
     directory = run.directory
     directory.claim(run.identity)
     if directory.is_done:
-        entry: dict[str, Any] = read_json(directory.result)
-        return entry
+        return read_result(directory)
     directory.remove_leftovers()
     notes: list[str] = []
     if dataset is None:
