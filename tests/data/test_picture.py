@@ -252,7 +252,7 @@ def test_a_file_too_large_is_not_opened(garment, tmp_path):
 
 def test_a_name_that_cannot_be_is_one_line():
     """A path with a zero byte in it is no file's."""
-    with pytest.raises(UserError, match="cannot read a.b.png: embedded null byte"):
+    with pytest.raises(UserError, match="embedded null byte"):
         read_picture(Path("a\0b.png"))
 
 

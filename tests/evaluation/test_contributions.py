@@ -138,15 +138,18 @@ def test_the_standard_error_is_the_bootstraps(metric: str) -> None:
     assert error_of_difference == pytest.approx((drawn_again[:, 0] - drawn_again[:, 1]).std(ddof=1), rel=0.1)
 
 
-def test_an_absent_class_leaves_the_auc_column_undefined_and_nothing_else() -> None:
-    """Without images of a class the AUC column is not a number throughout; F1 counts the class as zero."""
+def test_an_absent_class_is_left_out_of_the_auc_and_counts_as_zero_in_f1() -> None:
+    """As in the metrics themselves; with one class alone no AUC is defined, and its column is not a number."""
     labels, logits = drawn(5, 80, 4)
     labels[labels == 3] = 0
     logits[:, 3] = -50
     columns = contributions(labels, logits)
-    assert np.isnan(columns["auc_macro_ovr"]).all()
+    assert columns["auc_macro_ovr"].mean() == pytest.approx(scores(labels, logits)["auc_macro_ovr"], abs=1e-12)
     assert columns["f1_macro"].mean() == pytest.approx(
         f1_score(labels, logits.argmax(axis=1), labels=[0, 1, 2, 3], average="macro", zero_division=0),
         abs=1e-12,
     )
     assert np.isfinite(columns["loss"]).all()
+    alone = contributions(np.zeros(80, np.int64), logits)
+    assert np.isnan(alone["auc_macro_ovr"]).all()
+    assert np.isfinite(alone["f1_macro"]).all()

@@ -34,7 +34,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = spec.parse_study(STUDY, "test")
     source = resolve("synthetic", announce=lambda _: None)
     dataset = dataset_of(source)
-    root = plan.study_root(tmp_path_factory.mktemp("runs"), study, dataset)
+    root = plan.root_of(tmp_path_factory.mktemp("runs"), study.name, dataset)
     assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
     found = results.collect(study, results.describe_dataset(dataset, study), root)
     make_explanations(study, found["best"], dataset, root, lambda _: None)

@@ -13,7 +13,7 @@ from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfi
 from fashion_compare.data.dataset import CLASS_NAMES, Dataset
 from fashion_compare.data.sources import Source
 from fashion_compare.store import identity_hash
-from fashion_compare.study.plan import Run, data_identity, plan, run_path, study_root
+from fashion_compare.study.plan import Run, data_identity, plan, root_of, run_path
 from fashion_compare.study.spec import load_study, parse_study
 
 SOURCE = Source("synthetic", None, "drawn")
@@ -96,8 +96,8 @@ def test_directories_are_where_the_design_says(tmp_path: Path) -> None:
 def test_the_stand_in_has_a_directory_of_its_own(tmp_path: Path) -> None:
     """A study's results on the real data and on the stand-in never share a directory."""
     study = load_study("quick")
-    assert study_root(tmp_path, study, dataset()) == tmp_path / "quick"
-    assert study_root(tmp_path, study, dataset(stand_in=True)) == tmp_path / "quick-stand-in"
+    assert root_of(tmp_path, study.name, dataset()) == tmp_path / "quick"
+    assert root_of(tmp_path, study.name, dataset(stand_in=True)) == tmp_path / "quick-stand-in"
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,12 @@ class Engine:
             raise UsageError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT, with --engine dask")
 
 
-def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
+def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
     """Do a study's runs that are not done yet, then collect, explain and report all that are.
 
     Args:
         study: the resolved study.
-        data: where Fashion-MNIST is.
+        data: where Fashion-MNIST is, and whether other data may be there.
         out: directory that studies lie in.
         engine: where and how.
         parts: what to do of the study besides its baselines, some of `ALL`.
@@ -66,8 +66,8 @@ def carry_out(study: "Study", data: str, out: Path, engine: Engine, parts: froze
     from fashion_compare.study.engine import Outcome, run_all
     from fashion_compare.study.local import available_cores
 
-    source, dataset = load_data(data, stand_in_allowed=True)
-    root = plan.study_root(out, study, dataset)
+    source, dataset = load_data(*data, stand_in_allowed=True)
+    root = plan.root_of(out, study.name, dataset)
     identity = plan.data_identity(dataset)
     described = results.describe_dataset(dataset, study)
     count = engine.workers or available_cores()

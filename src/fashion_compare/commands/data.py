@@ -1,13 +1,13 @@
 """The command about the data."""
 
-from fashion_compare.commands.options import Data, load_data
+from fashion_compare.commands.options import AnyIdx, Data, load_data
 
 
-def data(data: Data = "auto") -> None:
+def data(data: Data = "auto", any_idx: AnyIdx = False) -> None:
     """Find Fashion-MNIST (download it if need be), verify it, and say what it is."""
     import numpy as np
 
-    source, dataset = load_data(data)
+    source, dataset = load_data(data, any_idx)
     print(f"{dataset.name}, {dataset.source}" + (f": {source.directory}" if source.directory else ""))
     for part in ("train", "validation", "test"):
         labels = getattr(dataset, f"{part}_labels")

@@ -48,15 +48,17 @@ def _explain_study(root: Path, data: str) -> None:
 
 
 def _explain_image(path: Path, image: str, data: str) -> None:
-    from fashion_compare.data.dataset import CLASS_NAMES
+    from fashion_compare.data.dataset import class_names
     from fashion_compare.report.drawing import standalone
     from fashion_compare.report.image_figure import explanation
-    from fashion_compare.store import read_json, write_json, write_text
-    from fashion_compare.study.explain_image import check_run_directory, explain_image
+    from fashion_compare.store import write_json, write_text
+    from fashion_compare.study.explain_image import check_run_directory, data_of, explain_image
 
     directory = check_run_directory(path)
+    identity = data_of(directory)
+    classes = class_names(identity["name"])
     if image.isdecimal():
-        dataset = _same_data(data, _identity(read_json(directory.config)))
+        dataset = _same_data(data, identity)
         pixels, label = _test_image(dataset, int(image))
         title, stem = f"test image {image}", f"image-{image}"
     else:
@@ -68,18 +70,14 @@ def _explain_image(path: Path, image: str, data: str) -> None:
             console.say(f"{image} is bright around the garment: inverted, as Fashion-MNIST shows garments on black")
         title, stem = Path(image).name, f"picture-{Path(image).stem}"
     said, maps = explain_image(directory, pixels, label)
-    drawing = explanation(title, pixels, said, maps, CLASS_NAMES)
+    drawing = explanation(title, pixels, said, maps, classes)
     out = directory.path / "explanations"
     write_text(out / f"{stem}.svg", standalone(drawing.svg))
     write_json(out / f"{stem}.json", {"image": title, **said})
-    known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {CLASS_NAMES[label]}'})"
-    print(f"{CLASS_NAMES[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
+    known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {classes[label]}'})"
+    print(f"{classes[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
     print(f"Figure:  {out / f'{stem}.svg'}")
     print(f"Numbers: {out / f'{stem}.json'}")
-
-
-def _identity(config: Any) -> dict[str, Any]:
-    return {name: config["data"][name] for name in ("name", "sha256", "split_sha256")}
 
 
 def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":
@@ -90,8 +88,10 @@ def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":
     """
     from fashion_compare.study.plan import data_identity
 
-    stand_in = identity["name"] == "garments"
-    _, dataset = options.load_data("synthetic" if stand_in and data == "auto" else data)
+    name, other = identity["name"], identity["name"].startswith("idx-")
+    if other and data == "auto":
+        raise UsageError(f"trained on {name}, other data than Fashion-MNIST: name its directory with --data DIR")
+    _, dataset = options.load_data("synthetic" if name == "garments" and data == "auto" else data, other)
     if data_identity(dataset) != identity:
         raise DataError(f"{dataset.source} holds {dataset.name}, not the data that this was trained on; use --data")
     return dataset

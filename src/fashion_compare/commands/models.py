@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fashion_compare.commands.options import Data, Out, Quiet, check_writable, load_data
+from fashion_compare.commands.options import AnyIdx, Data, Out, Quiet, check_writable, load_data
 from fashion_compare.errors import UsageError, nearest
 
 
@@ -16,6 +16,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights, batch order and dropout.")] = 0,
     data: Data = "auto",
+    any_idx: AnyIdx = False,
     out: Out = Path("runs"),
     quiet: Quiet = False,
 ) -> None:
@@ -28,9 +29,9 @@ def train(
     changes = spec.parse_settings(settings or [])
     configuration = spec.configuration(model, changes, f"train {model}")
     check_writable(out)
-    source, dataset = load_data(data)
+    source, dataset = load_data(data, any_idx)
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
-    root = out / ("train-stand-in" if dataset.is_stand_in else "train")
+    root = plan.root_of(out, "train", dataset)
     one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
     with exclusive(one.directory.path):
         entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))

@@ -17,6 +17,9 @@ StudyName = Annotated[
     str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, full, quick) or a .yaml file.")
 ]
 Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
+AnyIdx = Annotated[
+    bool, typer.Option("--any-idx", help="Take other data in the same format from --data DIR, named by its hashes.")
+]
 Out = Annotated[Path, typer.Option(help="Directory that results are written to.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 Seeds = Annotated[int | None, typer.Option(min=1, max=1000, help="Use seeds 0 … N-1 instead of the study's.")]
@@ -37,15 +40,21 @@ def complain(message: str) -> None:
     print(f"fashion-compare: {message}", file=sys.stderr)
 
 
-def load_data(data: str, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
-    """Find, verify and read the data."""
+def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
+    """Find, verify and read the data; other data in the same format than Fashion-MNIST only if asked for."""
     from fashion_compare import console
     from fashion_compare.data import sources
+    from fashion_compare.data.dataset import notes
     from fashion_compare.study.worker import dataset_of
 
     with console.download_progress() as progress:
-        source = sources.resolve(data, stand_in_allowed=stand_in_allowed, announce=console.say, progress=progress)
-    return source, dataset_of(source)
+        source = sources.resolve(
+            data, any_idx=any_idx, stand_in_allowed=stand_in_allowed, announce=console.say, progress=progress
+        )
+    dataset = dataset_of(source)
+    for line in notes(dataset):
+        console.say(line)
+    return source, dataset
 
 
 def check_study_directory(directory: Path) -> None:

@@ -13,6 +13,7 @@ from fashion_compare.errors import UsageError, UserError
 def run(
     study: options.StudyName = "default",
     data: options.Data = "auto",
+    any_idx: options.AnyIdx = False,
     out: options.Out = Path("runs"),
     seeds: options.Seeds = None,
     experiments: Annotated[
@@ -36,12 +37,13 @@ def run(
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
         spec.check_spaces(resolved, f"--seeds {seeds}")
-    carry_out(resolved, data, out, where)
+    carry_out(resolved, (data, any_idx), out, where)
 
 
 def sensitivity(
     study: options.StudyName = "default",
     data: options.Data = "auto",
+    any_idx: options.AnyIdx = False,
     out: options.Out = Path("runs"),
     workers: options.Workers = None,
     engine: options.Engine = "local",
@@ -60,7 +62,7 @@ def sensitivity(
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
     resolved = merge.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
-    carry_out(resolved, data, out, where, frozenset({SENSITIVITY}))
+    carry_out(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
 
 
 def tune(
@@ -69,6 +71,7 @@ def tune(
         int | None, typer.Option(min=1, max=1000, help="Of each model; default the study's, or 30.")
     ] = None,
     data: options.Data = "auto",
+    any_idx: options.AnyIdx = False,
     out: options.Out = Path("runs"),
     workers: options.Workers = None,
     engine: options.Engine = "local",
@@ -91,7 +94,7 @@ def tune(
     tuning = merge.with_full(resolved).tuning
     assert tuning is not None
     tuning = tuning if trials is None else tuning.model_copy(update={"trials": trials})
-    carry_out(resolved.model_copy(update={"tuning": tuning}), data, out, where, frozenset({TUNING}))
+    carry_out(resolved.model_copy(update={"tuning": tuning}), (data, any_idx), out, where, frozenset({TUNING}))
 
 
 def report(

@@ -35,12 +35,16 @@ CLASS_NAMES = (
 )
 # Published: whoever has the data can draw the same 5,000 validation images. The paper's day.
 SPLIT_SEED = 20170825
-VALIDATION_IMAGES_PER_CLASS = 500
+# One in twelve: 500 of Fashion-MNIST's 6,000 of each class.
+VALIDATION_SHARE = 12
 EVALUATION_IMAGES = 5_000
 
 _COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
 _ITEM_SHAPES = {TRAIN_IMAGES: (28, 28), TRAIN_LABELS: (), TEST_IMAGES: (28, 28), TEST_LABELS: ()}
 _STAND_IN_SEEDS = {"train": 1, "test": 2}
+FASHION_MNIST, STAND_IN = "fashion-mnist", "garments"
+# Of other data in the same format: 235 MB of images.
+_MAXIMUM_COUNT = 300_000
 # Second words of the seed, behind the ten classes' own.
 _SUBSET_STREAM = 100
 _EVALUATION_STREAM = 200
@@ -51,13 +55,13 @@ class Dataset:
     """Images and labels, split.
 
     Attributes:
-        name: ``fashion-mnist`` or ``garments``.
+        name: ``fashion-mnist``, ``garments``, or ``idx-`` and 12 digits of the SHA-256 of the four files' own.
         source: where it was read from, for people.
         is_stand_in: True for ``garments``: every page and file that shows its numbers must say so.
         class_names: index is the label.
         sha256: file name → SHA-256 of the uncompressed file; for the stand-in of the bytes drawn.
         split_sha256: of the validation indices as little-endian int64.
-        train_images: (55000, 28, 28) uint8, 0 is background; fewer in a `training_subset`.
+        train_images: (55000, 28, 28) uint8, 0 is background; fewer in a `training_subset`, any number in other data.
         train_labels: (55000,) int64.
         validation_images: (5000, 28, 28) uint8.
         validation_labels: (5000,) int64.
@@ -84,21 +88,25 @@ def load(source: Source, *, expected_sha256: Mapping[str, str] = SHA256) -> Data
 
     Args:
         source: from `sources.resolve`.
-        expected_sha256: file name → SHA-256 of its uncompressed bytes.
+        expected_sha256: file name → SHA-256 of Fashion-MNIST's uncompressed bytes.
 
     Raises:
-        DataError: a file is missing, damaged or not Fashion-MNIST.
+        DataError: a file is missing or damaged, or is not Fashion-MNIST though other data was not asked for.
     """
-    arrays, sha256 = _drawn() if source.directory is None else _read(source.directory, expected_sha256)
+    if source.directory is None:
+        name, (arrays, sha256) = STAND_IN, _drawn()
+    else:
+        arrays, sha256 = _read(source.directory, None if source.kind == "other" else expected_sha256)
+        name = FASHION_MNIST if sha256 == expected_sha256 else _named_by(sha256)
     labels = arrays[TRAIN_LABELS].astype(np.int64)
     train, validation = stratified_split(labels)
     # Popped, so that the unsplit pixels are freed as soon as both parts are copied out of them.
     images = arrays.pop(TRAIN_IMAGES)
     return Dataset(
-        name="garments" if source.kind == "synthetic" else "fashion-mnist",
+        name=name,
         source=source.description,
-        is_stand_in=source.kind == "synthetic",
-        class_names=CLASS_NAMES,
+        is_stand_in=name == STAND_IN,
+        class_names=class_names(name),
         sha256=sha256,
         split_sha256=hashlib.sha256(validation.astype("<i8").tobytes()).hexdigest(),
         train_images=images[train],
@@ -110,27 +118,47 @@ def load(source: Source, *, expected_sha256: Mapping[str, str] = SHA256) -> Data
     )
 
 
+def class_names(data: str) -> tuple[str, ...]:
+    """Return what the ten classes are called in the data of that name."""
+    known = data in (FASHION_MNIST, STAND_IN)
+    return CLASS_NAMES if known else tuple(f"class {label}" for label in range(len(CLASS_NAMES)))
+
+
+def notes(dataset: Dataset) -> list[str]:
+    """Return what people should know about the data before work starts."""
+    lines = []
+    if dataset.name not in (FASHION_MNIST, STAND_IN):
+        lines.append(f"These are not Fashion-MNIST but other data in its format, {dataset.name}.")
+    for part, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
+        absent = sorted(set(range(len(dataset.class_names))) - set(labels.tolist()))
+        if absent:
+            what = "cannot be learned" if part == "training" else "have no AUC, and count as 0 in macro recall and F1"
+            lines.append(f"No {part} image of {', '.join(dataset.class_names[c] for c in absent)}: they {what}.")
+    return lines
+
+
 def stratified_split(
-    labels: np.ndarray, per_class: int = VALIDATION_IMAGES_PER_CLASS, seed: int = SPLIT_SEED
+    labels: np.ndarray, share: int = VALIDATION_SHARE, seed: int = SPLIT_SEED
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (train_indices, validation_indices), sorted int64; validation has `per_class` of every class.
+    """Return (train_indices, validation_indices), sorted int64; validation has one in `share` of every class.
+
+    A class has at least one image in each, or none at all.
 
     Args:
         labels: (n,) integers 0..9.
-        per_class: validation images of each class.
+        share: how many images of a class there are for each that goes to validation.
         seed: of the draw; class c uses ``default_rng([seed, c])``.
 
     Raises:
-        DataError: a class has too few images to leave one for training.
+        DataError: a class has a single image, or there is no image.
     """
     validation = []
     for label in range(len(CLASS_NAMES)):
         members = np.flatnonzero(labels == label)
-        if len(members) <= per_class:
-            raise DataError(
-                f"class {label} ({CLASS_NAMES[label]}): {len(members)} images, expected more than {per_class}"
-            )
-        validation.append(np.random.default_rng([seed, label]).permutation(members)[:per_class])
+        if len(members) == 1:
+            raise DataError(f"class {label} has 1 training image, expected two or more: one is for validation")
+        held_out = max(len(members) // share, min(len(members), 1))
+        validation.append(np.random.default_rng([seed, label]).permutation(members)[:held_out])
     validation_indices = np.sort(np.concatenate(validation)).astype(np.int64)
     train_indices = np.delete(np.arange(len(labels), dtype=np.int64), validation_indices)
     return train_indices, validation_indices
@@ -182,14 +210,20 @@ def evaluation_part(training_images: int, size: int = EVALUATION_IMAGES) -> np.n
     return np.sort(order[:size]).astype(np.int64)
 
 
-def _read(directory: Path, expected_sha256: Mapping[str, str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _named_by(sha256: Mapping[str, str]) -> str:
+    """Return the name of data that has none but its hashes."""
+    return f"idx-{hashlib.sha256(''.join(sha256[name] for name in FILE_NAMES).encode()).hexdigest()[:12]}"
+
+
+def _read(directory: Path, expected_sha256: Mapping[str, str] | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read the four files, which have to be those expected, if any are."""
     arrays, sha256 = {}, {}
     for name in FILE_NAMES:
         path = file_in(directory, name)
         if path is None:
             raise DataError(f"{directory} no longer has {name}; start again to have it found or downloaded")
-        content = read_idx(path, _ITEM_SHAPES[name], _COUNTS[name])
-        if content.sha256 != expected_sha256[name]:
+        content = read_idx(path, _ITEM_SHAPES[name], _MAXIMUM_COUNT if expected_sha256 is None else _COUNTS[name])
+        if expected_sha256 is not None and content.sha256 != expected_sha256[name]:
             what = (
                 "is MNIST (handwritten digits), not Fashion-MNIST"
                 if content.sha256 == MNIST_SHA256[name]
@@ -197,10 +231,10 @@ def _read(directory: Path, expected_sha256: Mapping[str, str]) -> tuple[dict[str
             )
             raise DataError(
                 f"{path} {what}: SHA-256 {content.sha256}, expected {expected_sha256[name]}; "
-                "delete it, or name another directory with --data DIR"
+                "delete it, name another directory with --data DIR, or take it as it is with --any-idx"
             )
         arrays[name], sha256[name] = content.array, content.sha256
-    _check(arrays)
+    _check(arrays, exact=expected_sha256 is not None)
     return arrays, sha256
 
 
@@ -216,15 +250,22 @@ def _drawn() -> tuple[dict[str, np.ndarray], dict[str, str]]:
         TEST_IMAGES: test_images,
         TEST_LABELS: test_labels,
     }
-    _check(arrays)
+    _check(arrays, exact=True)
     return arrays, {name: hashlib.sha256(arrays[name].reshape(-1).data).hexdigest() for name in FILE_NAMES}
 
 
-def _check(arrays: Mapping[str, np.ndarray]) -> None:
-    """Check what the arrays of either source must be, before anything relies on it."""
-    for name, array in arrays.items():
-        if array.shape != (_COUNTS[name], *_ITEM_SHAPES[name]):
-            raise DataError(f"{name} has shape {array.shape}, expected {(_COUNTS[name], *_ITEM_SHAPES[name])}")
-    for name in (TRAIN_LABELS, TEST_LABELS):
-        if arrays[name].max() >= len(CLASS_NAMES):
-            raise DataError(f"{name} holds label {arrays[name].max()}, expected 0 to {len(CLASS_NAMES) - 1}")
+def _check(arrays: Mapping[str, np.ndarray], *, exact: bool) -> None:
+    """Check what the arrays of any source must be, before anything relies on it; `exact` also how many there are."""
+    for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS)):
+        for name in (images, labels):
+            if exact and len(arrays[name]) != _COUNTS[name]:
+                raise DataError(f"{name} holds {len(arrays[name])} items, expected {_COUNTS[name]}")
+        if not len(arrays[images]) == len(arrays[labels]) > 0:
+            raise DataError(
+                f"{images} holds {len(arrays[images])} images, {labels} {len(arrays[labels])} labels; expected a label "
+                "for each image, and one image at least"
+            )
+        if len(np.unique(arrays[labels])) < 2:
+            raise DataError(f"{labels} holds one class alone, expected two or more: there is nothing to tell apart")
+        if arrays[labels].max() >= len(CLASS_NAMES):
+            raise DataError(f"{labels} holds label {arrays[labels].max()}, expected 0 to {len(CLASS_NAMES) - 1}")

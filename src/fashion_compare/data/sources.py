@@ -12,7 +12,7 @@ import platformdirs
 
 from fashion_compare.data.download import MIRRORS, REACH_SECONDS, NoMirrorReachable, download
 from fashion_compare.data.transfer import Progress
-from fashion_compare.errors import DataError
+from fashion_compare.errors import DataError, UsageError
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
@@ -50,12 +50,12 @@ class Source:
     """Where a data set is read from; small and picklable, so that workers read it themselves.
 
     Attributes:
-        kind: ``files`` for Fashion-MNIST, ``synthetic`` for the stand-in.
+        kind: ``files`` for Fashion-MNIST, ``other`` for whatever else is in its format, ``synthetic`` for the stand-in.
         directory: absolute, holds the four files; None for the stand-in.
         description: for people and result files; names no home directory.
     """
 
-    kind: Literal["files", "synthetic"]
+    kind: Literal["files", "other", "synthetic"]
     directory: Path | None
     description: str
 
@@ -63,6 +63,7 @@ class Source:
 def resolve(
     data: str = "auto",
     *,
+    any_idx: bool = False,
     stand_in_allowed: bool = False,
     announce: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     progress: Progress = lambda _done, _total, _name: None,
@@ -76,6 +77,7 @@ def resolve(
 
     Args:
         data: ``auto``, ``synthetic`` or a directory.
+        any_idx: take other data in the same format from that directory.
         stand_in_allowed: take the stand-in when no mirror can be reached.
         announce: told, a line at a time, what the user should know before work starts.
         progress: bytes done, bytes in all and file name of a download.
@@ -85,16 +87,36 @@ def resolve(
 
     Raises:
         DataError: the directory named lacks files, or the download failed.
+        UsageError: other data was asked for without a directory.
     """
+    if any_idx:
+        if data in ("auto", "synthetic"):
+            raise UsageError("--any-idx: expected --data DIR with it, the directory of the other data")
+        return _named(data, "--data", "other data in the same format, named by --data", "other")
     if data == "synthetic":
         announce("Using the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST.")
         return _STAND_IN
     if data != "auto":
         return _named(data, "--data", "the local copy named by --data")
+    return _found(announce) or _downloaded(stand_in_allowed, announce, progress, mirrors, published, reach_seconds)
+
+
+def _found(announce: Callable[[str], None]) -> Source | None:
+    """Return the copy that the environment names, or the one in a usual place."""
     if named := os.environ.get("FASHION_MNIST_DIR"):
         return _named(named, "$FASHION_MNIST_DIR", "the local copy named by $FASHION_MNIST_DIR")
-    if found := find_local(announce):
-        return found
+    return find_local(announce)
+
+
+def _downloaded(
+    stand_in_allowed: bool,
+    announce: Callable[[str], None],
+    progress: Progress,
+    mirrors: Sequence[str],
+    published: Mapping[str, str],
+    reach_seconds: float,
+) -> Source:
+    """Download into the cache what it lacks; where that cannot be, return the stand-in, if it is allowed."""
     cache = cache_directory()
     try:
         announce(f"No local copy of Fashion-MNIST found: downloading it into {cache} (about 30 MB, once).")
@@ -163,7 +185,7 @@ _CACHE_DESCRIPTION = "the download in the user cache"
 _STAND_IN = Source("synthetic", None, "the embedded stand-in, drawn by code")
 
 
-def _named(text: str, option: str, description: str) -> Source:
+def _named(text: str, option: str, description: str, kind: Literal["files", "other"] = "files") -> Source:
     directory = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path.expanduser raises for ~nobody
     if missing := missing_files(directory):
         what = f"lacks {', '.join(missing)}" if directory.is_dir() else "is not a directory that can be read"
@@ -171,7 +193,7 @@ def _named(text: str, option: str, description: str) -> Source:
             f"{option}: {directory} {what}; expected the four files of Fashion-MNIST, unpacked or .gz; "
             "name another directory, or get them with --data auto"
         )
-    return Source("files", directory, description)
+    return Source(kind, directory, description)
 
 
 def _source_checkout() -> Path | None:

@@ -28,7 +28,7 @@ def contributions(
     """Return a column (n,) for each of `METRICS`, whose mean is the metric.
 
     Args:
-        labels: (n,) integers. Where a class has no image, AUC's column is not a number.
+        labels: (n,) integers. AUC's column is over the classes that have one; where none has, it is not a number.
         logits: (n, classes).
         probabilities: (n, classes), of a model that gives those; None for the softmax of the logits.
     """
@@ -67,7 +67,7 @@ def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: i
 
 
 def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
-    """Mean over classes of AUC + influence: DeLong's placements, scaled by how rare the image's side is.
+    """Mean over the classes that have an AUC: it + influence, DeLong's placements scaled by how rare the image's side is.
 
     The placement of a positive is the share of negatives ranked below it, that of a negative the share of
     positives ranked above it (ties half); each side's mean is the AUC.
@@ -75,8 +75,10 @@ def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
     n, classes = probabilities.shape
     positive = labels[:, None] == np.arange(classes)
     p = positive.sum(axis=0)
-    if not ((p > 0) & (p < n)).all():
+    defined = (p > 0) & (p < n)
+    if not defined.any():
         return np.full(n, np.nan)
+    probabilities, positive, p = probabilities[:, defined], positive[:, defined], p[defined]
     # A column a class. Ranks among the positives alone, and among the negatives: the others are put behind them.
     ranks = rankdata(probabilities, axis=0)
     among_positives = rankdata(np.where(positive, probabilities, np.inf), axis=0)

@@ -32,7 +32,8 @@ def scores(labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | 
     A model that gives probabilities has its own; else they are the softmax of the logits.
 
     Macro averages are plain means over classes, each counted alike. A class that was never predicted has
-    precision 0. `per_class` holds, by class index, precision, recall, F1, AUC and the number of images;
+    precision 0, one without images recall 0 and no AUC: the macro AUC is over those that have one.
+    `per_class` holds, by class index, precision, recall, F1, AUC and the number of images;
     `confusion[i][j]` counts images of class i that were called j.
     """
     classes = list(range(logits.shape[1]))
@@ -50,7 +51,7 @@ def scores(labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | 
         "precision_macro": float(precision.mean()),
         "recall_macro": float(recall.mean()),
         "f1_macro": float(f1.mean()),
-        "auc_macro_ovr": float(np.mean(defined)) if len(defined) == len(classes) else None,
+        "auc_macro_ovr": float(np.mean(defined)) if defined else None,
         "auc_micro": auc_micro,
         "nll": loss,
         "brier": brier_score(labels, probabilities),

@@ -13,6 +13,8 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     title = f"{results['study']['name']} on {results['dataset']['name']}"
     if results["dataset"]["is_stand_in"]:
         title += " - a STAND-IN, not Fashion-MNIST"
+    elif results["dataset"]["name"] != "fashion-mnist":
+        title += " - other data, not Fashion-MNIST"
     seeds = len(results["study"]["seeds"])
     unfinished = len(results["missing"]) + len(results["failures"])
     table = Table(

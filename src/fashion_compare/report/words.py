@@ -14,6 +14,18 @@ METRIC_NAMES = {
 }
 
 
+def data_notice(data: Mapping[str, Any]) -> str:
+    """Return what has to be said wherever numbers are that are not about Fashion-MNIST; empty where they are."""
+    if data["is_stand_in"]:
+        return "These numbers are NOT about Fashion-MNIST. The study ran on “garments”, a stand-in drawn by code."
+    if data["name"] != "fashion-mnist":
+        return (
+            "These numbers are NOT about Fashion-MNIST. The study ran on other data in its format, "
+            f"{data['name']}, known by its hashes alone."
+        )
+    return ""
+
+
 def headline(results: Mapping[str, Any]) -> str:
     """Return the answer in one or two sentences."""
     pairing = "best" if "best" in results["head_to_head"] else "baseline"

@@ -76,6 +76,22 @@ def check_run_directory(path: Path) -> RunDirectory:
     return directory
 
 
+def data_of(directory: RunDirectory) -> dict[str, Any]:
+    """Return what a run's definition says about its data.
+
+    Raises:
+        UserError: it says nothing.
+    """
+    held = read_json(directory.config)
+    try:
+        name, sha256, split = (held["data"][key] for key in ("name", "sha256", "split_sha256"))
+        return {"name": str(name), "sha256": dict(sha256), "split_sha256": str(split)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{directory.config} does not define a run; delete {directory.path} to train it again"
+        ) from error
+
+
 def _definition(directory: RunDirectory) -> tuple[str, Configuration, NDArray[np.int64]]:
     """Return a run's model, its configuration, and the order in which it sees the pixels."""
     held = read_json(directory.config)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion_compare.classifier.configuration import Configuration
-from fashion_compare.data.dataset import Dataset
+from fashion_compare.data.dataset import FASHION_MNIST, Dataset
 from fashion_compare.data.sources import Source
 from fashion_compare.store import RunDirectory
 from fashion_compare.study.spec import Study
@@ -127,6 +127,8 @@ def plan(study: Study, source: Source | None, data: dict[str, Any], root: Path) 
     return sorted(runs, key=lambda run: -run.cost)
 
 
-def study_root(out: Path, study: Study, dataset: Dataset) -> Path:
-    """Return the study's directory; one on the stand-in has a name of its own, so the two never mix."""
-    return out / (f"{study.name}-stand-in" if dataset.is_stand_in else study.name)
+def root_of(out: Path, name: str, dataset: Dataset) -> Path:
+    """Return the directory of the study of that name; on other data than Fashion-MNIST it has a name of its own."""
+    if dataset.name == FASHION_MNIST:
+        return out / name
+    return out / f"{name}-{'stand-in' if dataset.is_stand_in else dataset.name}"

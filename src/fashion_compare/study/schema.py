@@ -31,7 +31,9 @@ SCHEMA_VERSION = 1
 class Dataset(Entry):
     """What the study ran on."""
 
-    name: Literal["fashion-mnist", "garments"]
+    name: Annotated[
+        str, Field(pattern="^(fashion-mnist|garments|idx-[0-9a-f]{12})$", description="garments is the stand-in")
+    ]
     source: str
     is_stand_in: bool
     class_names: list[str]

@@ -45,7 +45,7 @@ class Run(Entry):
     """One finished training."""
 
     format: int
-    dataset: Annotated[str, Field(description="fashion-mnist, or garments for the stand-in")]
+    dataset: Annotated[str, Field(description="fashion-mnist, garments for the stand-in, or idx- and digits of a hash")]
     model: Model
     configuration: str
     seed: int
