@@ -68,7 +68,7 @@ def test_a_different_byte_is_another_name(other: Path) -> None:
 
 def test_unasked_it_is_refused(other: Path) -> None:
     """The line says how to ask."""
-    with pytest.raises(DataError, match="is not Fashion-MNIST: .*--any-idx"):
+    with pytest.raises(DataError, match=r"is not Fashion-MNIST: .*--any-idx"):
         load(resolve(str(other)))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from fashion_compare.commands.options import check_writable, complain, load_data
+from fashion_compare.commands.options import check_inside, check_writable, complain, load_data
 from fashion_compare.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -61,18 +61,19 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     check_writable(out)
     from fashion_compare import console
     from fashion_compare.lock import exclusive
-    from fashion_compare.store import write_json, write_text
-    from fashion_compare.study import merge, plan, results, spec, tuning
+    from fashion_compare.store import refuse_links_out, write_json, write_text
+    from fashion_compare.study import merge, plan, resources, results, spec, tuning
     from fashion_compare.study.engine import Outcome, run_all
-    from fashion_compare.study.local import available_cores
 
     source, dataset = load_data(*data, stand_in_allowed=True)
     root = plan.root_of(out, study.name, dataset)
     identity = plan.data_identity(dataset)
     described = results.describe_dataset(dataset, study)
-    count = engine.workers or available_cores()
+    count = _side_by_side(engine)
     total = Outcome()
+    check_inside(root, out)
     with exclusive(root), ExitStack() as stack:
+        refuse_links_out(root)
         width, open_pool = _executor(engine, count, dataset, stack)
 
         def do(runs: "list[Run]") -> Outcome:
@@ -92,6 +93,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             return outcome
 
         runs = _planned(study, parts, source, identity, root)
+        resources.check_disk(runs, count, root)
         _claim(runs, tuning.tuners(study, source, identity, root))
         whole = merge.with_earlier(study, root)
         write_text(root / "study.yaml", spec.to_yaml(whole))
@@ -110,6 +112,19 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
         raise typer.Exit(1)
+
+
+def _side_by_side(engine: Engine) -> int:
+    """Return how many runs to do at a time: as many as there are cores, or as asked for, and as memory allows here."""
+    from fashion_compare import console
+    from fashion_compare.study.local import available_cores
+    from fashion_compare.study.resources import fitting_side_by_side
+
+    wished = engine.workers or available_cores()
+    count = wished if engine.scheduler else fitting_side_by_side(wished)
+    if count < wished:
+        console.say(f"Memory is free for {count} of {wished} runs side by side: {count} at a time.")
+    return count
 
 
 def _planned(

@@ -51,10 +51,11 @@ def _explain_image(path: Path, image: str, data: str) -> None:
     from fashion_compare.data.dataset import class_names
     from fashion_compare.report.drawing import standalone
     from fashion_compare.report.image_figure import explanation
-    from fashion_compare.store import write_json, write_text
+    from fashion_compare.store import refuse_links_out, write_json, write_text
     from fashion_compare.study.explain_image import check_run_directory, data_of, explain_image
 
     directory = check_run_directory(path)
+    refuse_links_out(path)
     identity = data_of(directory)
     classes = class_names(identity["name"])
     if image.isdecimal():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fashion_compare.commands.options import AnyIdx, Data, Out, Quiet, check_writable, load_data
+from fashion_compare.commands.options import AnyIdx, Data, Out, Quiet, check_inside, check_writable, load_data
 from fashion_compare.errors import UsageError, nearest
 
 
@@ -33,6 +33,7 @@ def train(
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
     root = plan.root_of(out, "train", dataset)
     one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
+    check_inside(one.directory.path, out)
     with exclusive(one.directory.path):
         entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
     for note in entry.get("notes", []):

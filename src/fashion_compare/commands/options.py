@@ -58,13 +58,22 @@ def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = Fals
 
 
 def check_study_directory(directory: Path) -> None:
-    """Refuse a directory that no study was run in."""
+    """Refuse a directory that no study was run in, or that leads elsewhere."""
+    from fashion_compare.store import refuse_links_out
+
     if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
         known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
         hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
         raise UsageError(
             f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"
         )
+    refuse_links_out(directory)
+
+
+def check_inside(root: Path, out: Path) -> None:
+    """Refuse a study's directory that is a link out of the directory for results."""
+    if not root.resolve().is_relative_to(out.resolve()):
+        raise UsageError(f"{root} is a symbolic link out of {out}; remove it, or name where it leads with --out")
 
 
 def check_writable(out: Path) -> None:

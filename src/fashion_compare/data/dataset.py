@@ -265,7 +265,7 @@ def _check(arrays: Mapping[str, np.ndarray], *, exact: bool) -> None:
                 f"{images} holds {len(arrays[images])} images, {labels} {len(arrays[labels])} labels; expected a label "
                 "for each image, and one image at least"
             )
-        if len(np.unique(arrays[labels])) < 2:
-            raise DataError(f"{labels} holds one class alone, expected two or more: there is nothing to tell apart")
         if arrays[labels].max() >= len(CLASS_NAMES):
             raise DataError(f"{labels} holds label {arrays[labels].max()}, expected 0 to {len(CLASS_NAMES) - 1}")
+        if len(np.unique(arrays[labels])) < 2:
+            raise DataError(f"{labels} holds one class alone, expected two or more: there is nothing to tell apart")

@@ -67,7 +67,7 @@ def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: i
 
 
 def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
-    """Mean over the classes that have an AUC: it + influence, DeLong's placements scaled by how rare the image's side is.
+    """Mean over the classes that have an AUC: it + influence, DeLong's placements scaled by the rarity of the side.
 
     The placement of a positive is the share of negatives ranked below it, that of a negative the share of
     positives ranked above it (ties half); each side's mean is the AUC.

@@ -12,6 +12,7 @@ from fashion_compare.store.files import (
     write_json,
     write_text,
 )
+from fashion_compare.store.inside import refuse_links_out
 from fashion_compare.store.runs import RunDirectory, identity_hash
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "load_npz",
     "read_bytes",
     "read_json",
+    "refuse_links_out",
     "save_arrays",
     "to_json",
     "write_atomically",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fashion_compare.errors import UserError
+from fashion_compare.store import DiskError
 from fashion_compare.study.local import local_pool
 from fashion_compare.study.plan import Run
 from fashion_compare.study.progress import Snapshot, Tracker
@@ -63,6 +64,7 @@ def run_all(
 
     Raises:
         UserError: a directory holds another run.
+        DiskError: the disk takes nothing more.
         KeyboardInterrupt: after the workers were stopped; finished epochs are kept.
     """
     outcome = Outcome()
@@ -126,6 +128,9 @@ class _Work:
         except BrokenProcessPool:
             self._lost(run, "its worker process died (out of memory?)")
             return True
+        except DiskError:
+            # The others would meet it as well, an epoch later; finished epochs are kept.
+            raise
         except UserError as error:
             self.outcome.failures[run.label] = str(error)
             if isinstance(error, DivergedError):
