@@ -49,8 +49,6 @@ def _explain_study(root: Path, data: str) -> None:
 
 def _explain_image(path: Path, image: str, data: str) -> None:
     from fashion_compare.data.dataset import class_names
-    from fashion_compare.report.drawing import standalone
-    from fashion_compare.report.image_figure import explanation
     from fashion_compare.store import refuse_links_out, write_json, write_text
     from fashion_compare.study.explain_image import check_run_directory, data_of, explain_image
 
@@ -71,6 +69,10 @@ def _explain_image(path: Path, image: str, data: str) -> None:
             console.say(f"{image} is bright around the garment: inverted, as Fashion-MNIST shows garments on black")
         title, stem = Path(image).name, f"picture-{Path(image).stem}"
     said, maps = explain_image(directory, pixels, label)
+    # Behind all that is read: drawing takes its time to import.
+    from fashion_compare.report.drawing import standalone
+    from fashion_compare.report.image_figure import explanation
+
     drawing = explanation(title, pixels, said, maps, classes)
     out = directory.path / "explanations"
     write_text(out / f"{stem}.svg", standalone(drawing.svg))

@@ -111,10 +111,6 @@ def report(
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
     if markdown is not None and markdown.suffix != ".md":
         raise UsageError(f"--markdown {markdown}: expected a file that ends in .md")
-    import webbrowser
-
-    from fashion_compare.report.document import write_document
-    from fashion_compare.report.pdf import write_pdf
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
     from fashion_compare.study.schema import check_dataset
@@ -127,12 +123,20 @@ def report(
     study = tuning.with_winners(study, plan.described_identity(dataset), directory)
     found = results.collect(study, dataset, directory, results.known_failures(study, directory))
     page = finish(found, directory, other)
+    # Behind all that is read: the report takes its time to import.
     if markdown is not None:
+        from fashion_compare.report.document import write_document
+
         print(f"Text:    {write_document(found, directory, markdown)}")
     if pdf:
+        from fashion_compare.report.pdf import write_pdf
+
         print(f"PDF:     {write_pdf(page)}")
-    if show and not webbrowser.open(page.resolve().as_uri()):
-        raise UserError(f"--open found no browser on this machine; open {page} yourself")
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(page.resolve().as_uri()):
+            raise UserError(f"--open found no browser on this machine; open {page} yourself")
 
 
 def status(directory: options.StudyDirectory) -> None:

@@ -80,34 +80,35 @@ class RunDirectory:
         """Check that the directory is claimed by the run that `identity` defines.
 
         Raises:
-            UserError: it is not.
+            UserError: it is not, or by a version that this one does not know.
         """
-        digest, held = identity_hash(identity), self.claimed_hash(identity.get("format"))
-        if held != digest:
+        held, digest = self._claimed(), identity_hash(identity)
+        known, form = identity.get("format"), held.get("format")
+        if isinstance(known, int) and isinstance(form, int) and form > known:
             raise UserError(
-                f"{self.path} holds another run (hash {held[:12]}, this one {digest[:12]}: "
-                f"{_difference(read_json(self.config), identity)}); choose another --out or name, or delete it"
+                f"{self.path} was written by a newer version of fashion-compare (format {form}, this one knows "
+                f"{known}); update fashion-compare, or choose another --out"
+            )
+        # Edited, it may say something else under the same hash.
+        if held != {**identity, "hash": digest}:
+            raise UserError(
+                f"{self.path} holds another run (hash {held['hash'][:12]}, this one {digest[:12]}: "
+                f"{_difference(held, identity)}); choose another --out or name, or delete it"
             )
 
-    def claimed_hash(self, known_format: int | None = None) -> str:
+    def claimed_hash(self) -> str:
         """Return the hash of the run that claimed the directory.
 
-        Args:
-            known_format: the newest format of runs that is known here.
-
         Raises:
-            UserError: none did, its definition is damaged, or it is of a newer format.
+            UserError: none did, or its definition is damaged.
         """
+        return str(self._claimed()["hash"])
+
+    def _claimed(self) -> dict[str, Any]:
         held = read_json(self.config)
         if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
             raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
-        form = held.get("format")
-        if known_format is not None and isinstance(form, int) and form > known_format:
-            raise UserError(
-                f"{self.path} was written by a newer version of fashion-compare (format {form}, this one knows "
-                f"{known_format}); update fashion-compare, or choose another --out"
-            )
-        return str(held["hash"])
+        return held
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write one JSON line per epoch."""
