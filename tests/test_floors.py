@@ -126,7 +126,8 @@ def test_the_check_sees_an_import(path, text, found, tmp_path):
 def unsafe(tree: ast.AST) -> list[str]:
     """Return what a module uses that runs code from data: pickle in its forms, eval, exec, unsafe loaders."""
     modules_refused = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-    calls_refused = {"eval", "exec", "compile", "__import__", "torch.load", "torch.save"}
+    calls_refused = {"eval", "exec", "compile", "__import__", "torch.load", "torch.save", "os.system", "os.popen"}
+    calls_refused |= {"ssl._create_unverified_context", "ssl.CERT_NONE"}
     calls_refused |= {f"yaml.{name}" for name in ("load", "unsafe_load", "full_load", "load_all")}
     found = []
     for node in ast.walk(tree):
@@ -141,7 +142,8 @@ def unsafe(tree: ast.AST) -> list[str]:
             allows = [
                 keyword.arg
                 for keyword in node.keywords
-                if keyword.arg in {"allow_pickle", "shell"} and ast.unparse(keyword.value) != "False"
+                if (keyword.arg in {"allow_pickle", "shell"} and ast.unparse(keyword.value) != "False")
+                or (keyword.arg in {"verify", "check_hostname"} and ast.unparse(keyword.value) != "True")
             ]
             found += [called] * (called in calls_refused) + [f"{called}({name}=…)" for name in allows]
     return found
@@ -166,6 +168,10 @@ def test_nothing_runs_code_from_data():
         "yaml.load(text, Loader)",
         "np.load(path, allow_pickle=True)",
         "np.load(path, allow_pickle=flag)",
+        "subprocess.run(text, shell=True)",
+        "requests.get(url, verify=False)",
+        "ssl._create_unverified_context()",
+        "os.system('ls')",
     ],
 )
 def test_the_check_sees_what_is_unsafe(text):

@@ -72,8 +72,13 @@ def train(
 
     Raises:
         DivergedError: the loss became non-finite; the last checkpoint stays.
+        UserError: the training images have no contrast.
     """
     mean, deviation = pixel_statistics(dataset.train_images)
+    if deviation == 0:
+        raise UserError(
+            f"{directory.path}: every pixel of the training images is {mean:g}, so there is nothing to learn"
+        )
     classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
     images = classifier.prepare(dataset.train_images)
     part = evaluation_part(len(dataset.train_labels))

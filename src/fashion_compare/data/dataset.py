@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from fashion_compare.data.idx import read_idx
+from fashion_compare.data.idx import IdxFile, read_idx
 from fashion_compare.data.sources import (
     FILE_NAMES,
     MNIST_SHA256,
@@ -217,25 +218,35 @@ def _named_by(sha256: Mapping[str, str]) -> str:
 
 def _read(directory: Path, expected_sha256: Mapping[str, str] | None) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read the four files, which have to be those expected, if any are."""
-    arrays, sha256 = {}, {}
-    for name in FILE_NAMES:
-        path = file_in(directory, name)
-        if path is None:
-            raise DataError(f"{directory} no longer has {name}; start again to have it found or downloaded")
-        content = read_idx(path, _ITEM_SHAPES[name], _MAXIMUM_COUNT if expected_sha256 is None else _COUNTS[name])
-        if expected_sha256 is not None and content.sha256 != expected_sha256[name]:
-            what = (
-                "is MNIST (handwritten digits), not Fashion-MNIST"
-                if content.sha256 == MNIST_SHA256[name]
-                else "is not Fashion-MNIST"
-            )
-            raise DataError(
-                f"{path} {what}: SHA-256 {content.sha256}, expected {expected_sha256[name]}; "
-                "delete it, name another directory with --data DIR, or take it as it is with --any-idx"
-            )
-        arrays[name], sha256[name] = content.array, content.sha256
+
+    def read(name: str) -> IdxFile:
+        return _verified(directory, name, None if expected_sha256 is None else expected_sha256[name])
+
+    # Side by side: inflating and hashing let other threads run. The first file's error comes first all the same.
+    with ThreadPoolExecutor(len(FILE_NAMES)) as pool:
+        files = dict(zip(FILE_NAMES, pool.map(read, FILE_NAMES), strict=True))
+    arrays = {name: file.array for name, file in files.items()}
     _check(arrays, exact=expected_sha256 is not None)
-    return arrays, sha256
+    return arrays, {name: file.sha256 for name, file in files.items()}
+
+
+def _verified(directory: Path, name: str, expected_sha256: str | None) -> IdxFile:
+    """Read one file, which has to be the one expected, if one is."""
+    path = file_in(directory, name)
+    if path is None:
+        raise DataError(f"{directory} no longer has {name}; start again to have it found or downloaded")
+    content = read_idx(path, _ITEM_SHAPES[name], _MAXIMUM_COUNT if expected_sha256 is None else _COUNTS[name])
+    if expected_sha256 is not None and content.sha256 != expected_sha256:
+        what = (
+            "is MNIST (handwritten digits), not Fashion-MNIST"
+            if content.sha256 == MNIST_SHA256[name]
+            else "is not Fashion-MNIST"
+        )
+        raise DataError(
+            f"{path} {what}: SHA-256 {content.sha256}, expected {expected_sha256}; "
+            "delete it, name another directory with --data DIR, or take it as it is with --any-idx"
+        )
+    return content
 
 
 def _drawn() -> tuple[dict[str, np.ndarray], dict[str, str]]:
