@@ -76,7 +76,7 @@ def test_images_without_contrast_are_refused(model, tmp_path, tiny_dataset):
     """Every pixel the same: they cannot be normalised, and one line says so."""
     grey = replace(tiny_dataset, train_images=np.full_like(tiny_dataset.train_images, 7))
     assert pixel_statistics(grey.train_images) == (7.0, 0.0)
-    with pytest.raises(UserError, match="every pixel of the training images is 7, so there is nothing to learn"):
+    with pytest.raises(UserError, match="every pixel of the training images is 7: there is nothing to learn"):
         trained(tmp_path, KINDS[model](epochs=1), grey)
 
 

@@ -76,9 +76,7 @@ def train(
     """
     mean, deviation = pixel_statistics(dataset.train_images)
     if deviation == 0:
-        raise UserError(
-            f"{directory.path}: every pixel of the training images is {mean:g}, so there is nothing to learn"
-        )
+        raise UserError(f"{directory.path}: every pixel of the training images is {mean:g}: there is nothing to learn")
     classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
     images = classifier.prepare(dataset.train_images)
     part = evaluation_part(len(dataset.train_labels))
