@@ -17,9 +17,11 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    low: float | int
-    high: float | int
-    scale: Literal["linear", "log"] = "linear"
+    low: Annotated[float | int, Field(description="the smallest value")]
+    high: Annotated[float | int, Field(description="the largest value")]
+    scale: Annotated[
+        Literal["linear", "log"], Field(description="on which values are evenly spread; log needs low above 0")
+    ] = "linear"
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -65,9 +67,11 @@ class Design(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Sobol's points are evenly spread when there are a power of two of them.
-    points: Literal[32, 64, 128, 256, 512]
-    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
-    space: dict[str, Space]
+    points: Annotated[Literal[32, 64, 128, 256, 512], Field(description="runs of each model")]
+    training_images: Annotated[int | None, Field(ge=1, le=55_000, description="of each run; null for the study's")] = (
+        None
+    )
+    space: Annotated[dict[str, Space], Field(description="model → setting → a range or a list of values")]
 
 
 class Sensitivity(BaseModel):
@@ -75,10 +79,12 @@ class Sensitivity(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # The first so many of the study's.
-    seeds: Annotated[int, Field(ge=1)] = 3
-    grids: dict[str, dict[str, Choices]] = {}
-    design: Design | None = None
+    seeds: Annotated[int, Field(ge=1, description="of each value of a grid: the first so many of the study's")] = 3
+    grids: Annotated[
+        dict[str, dict[str, Choices]],
+        Field(description="model → setting → values to try one at a time, all other settings as in the baseline"),
+    ] = {}
+    design: Annotated[Design | None, Field(description="runs all over a space, every setting at once")] = None
 
 
 class Tuning(BaseModel):
@@ -86,14 +92,26 @@ class Tuning(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trials: Annotated[int, Field(ge=1, le=1000)] = 30
-    # Of every trial, so that all may see as many examples; one that falls behind is stopped sooner.
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
-    # Trials proposed at a time, from what is known by then: the same ones on any number of workers.
-    batch: Annotated[int, Field(ge=1, le=1000)] = 5
-    # One that the study does not use, so that the winner's luck with it is not in the comparison.
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1_000_000
-    space: dict[str, Space]
+    trials: Annotated[int, Field(ge=1, le=1000, description="of each model")] = 30
+    # The same for all, so that all may see as many examples.
+    epochs: Annotated[
+        int, Field(ge=1, le=10_000, description="of every trial; one that falls behind is stopped sooner")
+    ] = 12
+    batch: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="trials proposed at a time, from what is known by then: the same ones on any number of workers",
+        ),
+    ] = 5
+    # So that the winner's luck with it is not in the comparison.
+    seed: Annotated[
+        int, Field(ge=0, lt=2**32, description="of the search and of every trial; one that the study does not use")
+    ] = 1_000_000
+    space: Annotated[
+        dict[str, Space], Field(description="for each model of the study: setting → a range or a list of values")
+    ]
 
 
 class Experiments(BaseModel):
@@ -101,16 +119,33 @@ class Experiments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # The first so many of the study's.
-    seeds: Annotated[int, Field(ge=1)] = 3
-    # One fixed order of all pixels, the same for every image.
-    permutation: Literal["fixed", "none"] = "fixed"
-    # Accuracy against the number of training images; the baseline itself is the last point.
-    training_sizes: tuple[Annotated[int, Field(ge=1, le=55_000)], ...] = (100, 300, 1000, 3000, 10_000, 30_000)
-    # A small set has few steps an epoch: epochs go up until there are so many.
-    least_steps: Annotated[int, Field(ge=1, le=10_000)] = 300
-    # The training images in so many parts, each predicted by networks that did not see it, for suspected label errors.
-    folds: Annotated[int | None, Field(ge=2, le=20)] = 5
+    seeds: Annotated[int, Field(ge=1, description="of each experiment: the first so many of the study's")] = 3
+    permutation: Annotated[
+        Literal["fixed", "none"],
+        Field(description="fixed: train and test with all pixels in one other order, the same for every image"),
+    ] = "fixed"
+    # The baseline itself is the last point.
+    training_sizes: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=55_000)], ...],
+        Field(description="numbers of training images to train the baselines with, each set part of the next"),
+    ] = (100, 300, 1000, 3000, 10_000, 30_000)
+    least_steps: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="of training_sizes: a small set has few steps an epoch; epochs go up until there are so many",
+        ),
+    ] = 300
+    folds: Annotated[
+        int | None,
+        Field(
+            ge=2,
+            le=20,
+            description="the training images in so many parts, each predicted by networks that did not see it, for "
+            "suspected label errors; null for none",
+        ),
+    ] = 5
 
     @model_validator(mode="after")
     def _sizes_once(self) -> Self:

@@ -33,16 +33,25 @@ class Study(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
-    description: Annotated[str, Field(max_length=2000)] = ""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1, max_length=1000)]
-    training_images: Annotated[int | None, Field(ge=1, le=55_000)] = None
-    models: dict[str, dict[str, Configuration]]
+    name: Annotated[
+        str, Field(pattern=f"^{_NAME.pattern}$", description="of the directory of its results; a-z, 0-9, - and _")
+    ]
+    description: Annotated[str, Field(max_length=2000, description="a sentence for people")] = ""
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
+        Field(min_length=1, max_length=1000, description="a number of seeds, 0 and up, or a list of them"),
+    ]
+    training_images: Annotated[
+        int | None, Field(ge=1, le=55_000, description="train on so many of the 55,000 images; null for all")
+    ] = None
+    models: Annotated[
+        dict[str, dict[str, Configuration]], Field(description="ffnn, cnn or both, each with baseline and variations")
+    ]
     # The one field that each variation is about; others may move together with it.
     varied: dict[str, dict[str, str]]
-    sensitivity: Sensitivity | None = None
-    tuning: Tuning | None = None
-    experiments: Experiments | None = None
+    sensitivity: Annotated[Sensitivity | None, Field(description="what every setting does")] = None
+    tuning: Annotated[Tuning | None, Field(description="a search for each model's best configuration")] = None
+    experiments: Annotated[Experiments | None, Field(description="the baselines on the data seen otherwise")] = None
 
     def with_seeds(self, count: int) -> "Study":
         """Return the same study with seeds 0 … count - 1."""
