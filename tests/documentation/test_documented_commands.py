@@ -21,11 +21,9 @@ from PIL import Image
 from fashion_compare.cli import app
 from fashion_compare.study.spec import load_study, parse_study
 from tests.documentation.pages import PAGES, ROOT, Block, blocks, commands, mentioned, name_of
-from tests.documentation.substitutes import COMMANDS, COMPILED, SMALLER, STUDIES, UNKNOWN, Instead, Parsed, Start
+from tests.documentation.substitutes import COMMANDS, COMPILED, FIRST, SMALLER, STUDIES, UNKNOWN, Instead, Parsed, Start
 
-# Each page's blocks run in order, in the directory that the pages before it left: README last.
-ORDER = sorted(PAGES, key=lambda page: (page.name == "README.md", page.name != "tutorial.md", name_of(page)))
-EXECUTED = [page for page in ORDER if any(block.language in ("bash", "python", "yaml") for block in blocks(page))]
+EXECUTED = [page for page in PAGES if any(block.language in ("bash", "python", "yaml") for block in blocks(page))]
 
 
 @dataclass
@@ -92,7 +90,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (home / "docs").mkdir()
     ports = {"port": str(free_port()), "tls_port": str(free_port())}
     made = Desk(home, {"tests": str(ROOT / "tests"), **ports})
-    made.run("fashion-compare", "run", "quick.yaml", "--data", "synthetic")
+    made.run(*shlex.split(FIRST))
     yield made
     made.stop()
 
@@ -106,7 +104,7 @@ def free_port() -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_what_a_page_says_can_be_done(page: Path, desk: Desk) -> None:
-    """Block by block, in order."""
+    """Block by block, in order, beside what the other pages left there."""
     for block in blocks(page):
         match block.language:
             case "bash":
