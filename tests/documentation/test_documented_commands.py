@@ -43,7 +43,7 @@ class Desk:
 
     def run(self, *words: str) -> None:
         done = subprocess.run(
-            words, cwd=self.home, env=self.environment(), capture_output=True, text=True, timeout=200, check=False
+            words, cwd=self.home, env=self.environment(), capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, f"{shlex.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
 
@@ -102,6 +102,7 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a page is many commands, and the machine may have other work
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_what_a_page_says_can_be_done(page: Path, desk: Desk) -> None:
     """Block by block, in order, beside what the other pages left there."""
