@@ -55,6 +55,7 @@ def train(
     on_note: Callable[[str], None] = lambda _: None,
     *,
     bar: Mapping[int, float] = MappingProxyType({}),
+    device: str = "cpu",
 ) -> Classifier:
     """Train one run to its end, from its checkpoint if it has one, and write its weights and predictions.
 
@@ -66,6 +67,7 @@ def train(
         on_epoch: called with each epoch's line of metrics.
         on_note: called with what people should know, such as a damaged checkpoint that was done without.
         bar: epoch → validation accuracy; a run that has not reached it by then ends there, as one out of patience does.
+        device: ``cpu`` or ``cuda``, where the cnn computes.
 
     Returns:
         The classifier with the weights of the best epoch.
@@ -77,7 +79,7 @@ def train(
     mean, deviation = pixel_statistics(dataset.train_images)
     if deviation == 0:
         raise UserError(f"{directory.path}: every pixel of the training images is {mean:g}: there is nothing to learn")
-    classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
+    classifier = build(configuration, seed=seed, mean=mean, deviation=deviation, device=device)
     images = classifier.prepare(dataset.train_images)
     part = evaluation_part(len(dataset.train_labels))
     measured: Parts = {
@@ -86,7 +88,7 @@ def train(
     }
 
     steps_per_epoch = math.ceil(len(dataset.train_labels) / configuration.batch_size)
-    progress = _resume(classifier, directory, on_note)
+    progress = _resume(classifier, directory, on_note, device)
     for epoch in range(len(progress.history), configuration.epochs + 1):
         if _out_of_patience(progress.history, configuration.patience) or below_bar(progress.history, bar):
             break
@@ -112,7 +114,7 @@ def train(
         progress.history.append(line)
         if best_epoch(progress.history) == epoch:
             progress.best = classifier.weights()
-        _save(classifier, progress, directory)
+        _save(classifier, progress, directory, device)
         on_epoch(line)
 
     # The prepared training images are most of the memory, and the test images need some.
@@ -156,19 +158,19 @@ def _diverged(directory: RunDirectory, epoch: int, where: str) -> DivergedError:
     )
 
 
-def _save(classifier: Classifier, progress: Progress, directory: RunDirectory) -> None:
+def _save(classifier: Classifier, progress: Progress, directory: RunDirectory, device: str) -> None:
     """Write the state that the next epoch starts from, then the line that people read."""
     arrays = {
         **{f"weights/{name}": value for name, value in classifier.weights().items()},
         **{f"state/{name}": value for name, value in classifier.state().items()},
         **{f"best/{name}": value for name, value in progress.best.items()},
     }
-    metadata = {"history": json.dumps(progress.history), "hash": directory.claimed_hash()}
+    metadata = {"history": json.dumps(progress.history), "hash": directory.claimed_hash(), "device": device}
     save_arrays(directory.checkpoint, arrays, metadata, keep=directory.previous_checkpoint)
     directory.write_metrics(progress.history)
 
 
-def _resume(classifier: Classifier, directory: RunDirectory, on_note: Callable[[str], None]) -> Progress:
+def _resume(classifier: Classifier, directory: RunDirectory, on_note: Callable[[str], None], device: str) -> Progress:
     """Put the classifier where the newest whole checkpoint left it, if there is one."""
     damage: UserError | None = None
     for path in (directory.checkpoint, directory.previous_checkpoint):
@@ -190,6 +192,9 @@ def _resume(classifier: Classifier, directory: RunDirectory, on_note: Callable[[
         progress = Progress(json.loads(metadata["history"]), groups["best"])
         if damage is not None:
             on_note(f"{path.parent}: the newest state is damaged; went on from epoch {len(progress.history) - 1}")
+        # A checkpoint without a device is from before there was a choice.
+        if (before := metadata.get("device", "cpu")) != device:
+            on_note(f"{directory.path}: begun on {before}, went on from epoch {len(progress.history) - 1} on {device}")
         return progress
     if damage is not None:
         raise damage

@@ -2,7 +2,10 @@
 
 import os
 import re
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -285,3 +288,31 @@ def test_a_study_with_a_failure_is_collected(ran: Ran) -> None:
 def test_there_is_at_least_one_core() -> None:
     """As many workers as this process may use cores, at least one and no more than the machine has."""
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_a_gpu_has_one_run_at_a_time(ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs on the CPU go on beside it, as many as there are workers; on machines elsewhere any number may."""
+    here: list[str] = []
+    most: dict[str, int] = {"cuda": 0, "all": 0}
+    lock = threading.Lock()
+
+    def stay(run: Run) -> dict[str, list[str]]:
+        with lock:
+            here.append(run.device)
+            most["cuda"] = max(most["cuda"], here.count("cuda"))
+            most["all"] = max(most["all"], len(here))
+        time.sleep(0.2)
+        with lock:
+            here.remove(run.device)
+        return {"notes": []}
+
+    monkeypatch.setattr(engine, "execute", stay)
+    base = run_of(ran, "cnn/baseline/seed-0")
+    devices = ["cuda"] * 4 + ["cpu"] * 4
+    runs = [replace(base, root=tmp_path, seed=i, device=where) for i, where in enumerate(devices)]
+    outcome = run_all(runs, workers=3, open_pool=ThreadPoolExecutor)
+    assert len(outcome.trained) == 8
+    assert most == {"cuda": 1, "all": 3}
+    most["cuda"] = 0
+    run_all(runs, workers=3, open_pool=ThreadPoolExecutor, gpu_runs=3)
+    assert most["cuda"] == 3

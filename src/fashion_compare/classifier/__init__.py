@@ -8,7 +8,7 @@ from fashion_compare.classifier.interface import Classifier
 __all__ = ["Classifier", "Configuration", "build"]
 
 
-def build(configuration: Configuration, *, seed: int, mean: float, deviation: float) -> Classifier:
+def build(configuration: Configuration, *, seed: int, mean: float, deviation: float, device: str = "cpu") -> Classifier:
     """Make the untrained classifier that `configuration` describes.
 
     From here on this process computes with one thread: these networks are small, so runs side by side beat
@@ -19,6 +19,7 @@ def build(configuration: Configuration, *, seed: int, mean: float, deviation: fl
         seed: of the initial weights and of dropout.
         mean: of the training pixels, 0 … 255, subtracted from every image.
         deviation: standard deviation of the training pixels, by which every image is divided.
+        device: ``cpu`` or ``cuda``, where the cnn computes; the network from scratch knows the CPU alone.
     """
     threadpool_limits(1)
     match configuration:
@@ -30,4 +31,4 @@ def build(configuration: Configuration, *, seed: int, mean: float, deviation: fl
             # torch takes seconds to import, and the from-scratch network needs none of it.
             from fashion_compare.classifier.cnn import CnnClassifier
 
-            return CnnClassifier(configuration, seed=seed, mean=mean, deviation=deviation)
+            return CnnClassifier(configuration, seed=seed, mean=mean, deviation=deviation, device=device)

@@ -1,7 +1,7 @@
 """A torch architecture behind the classifier interface. The only module that imports torch for training."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fashion_compare.classifier.complexity import complexity
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.classifier.interface import (
     Arrays,
@@ -20,6 +21,7 @@ from fashion_compare.classifier.interface import (
     averaging_share,
 )
 from fashion_compare.cnn.lenet import LeNet5
+from fashion_compare.device import set_up_cuda
 
 _EVALUATION_BATCH = 500
 
@@ -27,14 +29,22 @@ _EVALUATION_BATCH = 500
 class CnnClassifier:
     """Adapts a torch module: normalises images once, keeps them in one tensor, walks through batches."""
 
-    def __init__(self, configuration: CnnConfiguration, *, seed: int, mean: float, deviation: float) -> None:
+    def __init__(
+        self, configuration: CnnConfiguration, *, seed: int, mean: float, deviation: float, device: str = "cpu"
+    ) -> None:
         torch.set_num_threads(1)
+        if device == "cuda":
+            set_up_cuda()
+        self._device = torch.device(device)
+        # On a GPU to look at every step's loss would have each step wait for the one before.
+        self._checks_each_step = device == "cpu"
         torch.manual_seed(seed)
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
+        # Drawn on the CPU: the same initial weights on every device.
         self.module: nn.Module = LeNet5(
             dropout=configuration.dropout, batch_norm=configuration.normalization == "batch"
-        )
+        ).to(self._device)
         # One flat vector, weights first, then biases, scales and shifts, as in the network from scratch: an optimiser
         # that walks through ten small tensors spends its time between them, and the penalised part is one slice.
         weights = [p for p in self.module.parameters() if p.ndim > 1]
@@ -52,7 +62,7 @@ class CnnClassifier:
     def prepare(self, images: Pixels) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
         prepared = torch.from_numpy(images.astype(np.float32)).unsqueeze_(1)
-        return prepared.sub_(float(self._mean)).div_(float(self._deviation))
+        return prepared.sub_(float(self._mean)).div_(float(self._deviation)).to(self._device)
 
     def train_epoch(
         self,
@@ -62,28 +72,39 @@ class CnnClassifier:
         learning_rates: NDArray[np.float64] | None = None,
     ) -> float:
         """Take one step per batch of `order`; return the mean objective by example."""
-        configuration = self._configuration
-        targets, batches = torch.from_numpy(labels), _split(torch.from_numpy(order), configuration.batch_size)
+        targets = torch.from_numpy(labels).to(self._device)
+        batches = _split(torch.from_numpy(order).to(self._device), self._configuration.batch_size)
         if learning_rates is None:
-            learning_rates = np.full(len(batches), configuration.learning_rate)
-        total = 0.0
+            learning_rates = np.full(len(batches), self._configuration.learning_rate)
         with self._newest_values():
-            for step, (chosen, rate) in enumerate(zip(batches, learning_rates, strict=True), start=1):
-                self._set_mode(len(chosen))
-                scores = self.module(_for_convolutions(prepared.index_select(0, chosen)))
-                loss = nn.functional.cross_entropy(
-                    scores, targets[chosen], label_smoothing=configuration.label_smoothing
-                )
-                objective = float(loss.detach()) + self.penalty()
-                if not math.isfinite(objective):
-                    raise NonFiniteLossError(step)
-                gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
-                self._add_penalty_gradient(gradient[: len(self._weight_part)])
-                self._flat.grad = gradient
-                self._step(float(rate))
-                self._average()
-                total += objective * len(chosen)
+            objectives = self._take_steps(prepared, targets, batches, learning_rates)
+        values: list[float] = torch.stack(objectives).tolist()
+        total = 0.0
+        for step, (objective, chosen) in enumerate(zip(values, batches, strict=True), start=1):
+            _check_finite(objective, step)
+            total += objective * len(chosen)
         return total / len(order)
+
+    def _take_steps(
+        self, prepared: Tensor, targets: Tensor, batches: Sequence[Tensor], learning_rates: NDArray[np.float64]
+    ) -> list[Tensor]:
+        """Take a step per batch and return each one's objective; on a GPU nothing in here waits for it."""
+        objectives = []
+        for step, (chosen, rate) in enumerate(zip(batches, learning_rates, strict=True), start=1):
+            self._set_mode(len(chosen))
+            scores = self.module(_for_convolutions(prepared.index_select(0, chosen)))
+            loss = nn.functional.cross_entropy(
+                scores, targets[chosen], label_smoothing=self._configuration.label_smoothing
+            )
+            objectives.append(loss.detach().double() + self._penalty())
+            if self._checks_each_step:
+                _check_finite(float(objectives[-1]), step)
+            gradient = nn.utils.parameters_to_vector(torch.autograd.grad(loss, self._parameters))
+            self._add_penalty_gradient(gradient[: len(self._weight_part)])
+            self._flat.grad = gradient
+            self._step(float(rate))
+            self._average()
+        return objectives
 
     def _set_mode(self, images: int) -> None:
         """Train; a batch of one has no variance in dense layers, so batch normalisation then uses running averages."""
@@ -132,25 +153,28 @@ class CnnClassifier:
         self.module.eval()
         with torch.inference_mode():
             parts = [self.module(_for_convolutions(part)) for part in _split(prepared, _EVALUATION_BATCH)]
-        logits: Logits = torch.cat(parts).numpy()
+        logits: Logits = torch.cat(parts).cpu().numpy()
         return logits
 
     def input_gradients(self, prepared: Tensor, targets: Labels) -> NDArray[np.float32]:
         """Return the derivative of each image's target score, (n, 28, 28), per grey level."""
         self.module.eval()
         images = prepared.detach().requires_grad_()
-        scores = self.module(images).gather(1, torch.from_numpy(targets)[:, None]).sum()
+        scores = self.module(images).gather(1, torch.from_numpy(targets).to(self._device)[:, None]).sum()
         (gradients,) = torch.autograd.grad(scores, images)
-        return np.asarray(gradients[:, 0].numpy() / self._deviation, np.float32)
+        return np.asarray(gradients[:, 0].cpu().numpy() / self._deviation, np.float32)
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""
+        return float(self._penalty())
+
+    def _penalty(self) -> Tensor | float:
         l1, l2 = self._configuration.l1, self._configuration.l2
-        value = 0.0
+        value: Tensor | float = 0.0
         if l1:
-            value += l1 * float(self._weight_part.abs().sum())
+            value = value + l1 * self._weight_part.abs().sum().double()
         if l2:
-            value += l2 * float(self._weight_part.square().sum())
+            value = value + l2 * self._weight_part.square().sum().double()
         return value
 
     def _add_penalty_gradient(self, gradient: Tensor) -> None:
@@ -164,7 +188,7 @@ class CnnClassifier:
         """Return the module's parameters and the normalisation."""
         named: Arrays = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._deviation])}
         for name, value in self.module.state_dict().items():
-            named[name] = value.contiguous().numpy().copy()
+            named[name] = value.contiguous().cpu().numpy().copy()
         return named
 
     def load_weights(self, weights: Arrays) -> None:
@@ -175,18 +199,23 @@ class CnnClassifier:
             aside.copy_(held)
 
     def state(self) -> Arrays:
-        """Return the optimiser's moments, torch's generator and, with averaging, the newest weights."""
+        """Return the optimiser's moments, torch's generators and, with averaging, the newest weights."""
         named: Arrays = {"generator": torch.get_rng_state().numpy().copy()}
+        if self._device.type == "cuda":
+            named["cuda_generator"] = torch.cuda.get_rng_state().numpy().copy()
         if self._configuration.ema_decay:
-            named |= {"steps": np.array([self._steps]), "newest": torch.cat(self._aside).numpy()}
+            named |= {"steps": np.array([self._steps]), "newest": torch.cat(self._aside).cpu().numpy()}
         for name, value in self._optimizer.state_dict()["state"].get(0, {}).items():
             if value is not None:
-                named[f"optimizer.{name}"] = value.numpy().copy()
+                named[f"optimizer.{name}"] = value.cpu().numpy().copy()
         return named
 
     def load_state(self, state: Arrays) -> None:
         """Take over what `state` returned."""
         torch.set_rng_state(torch.from_numpy(state["generator"]))
+        # A run that was begun on the CPU goes on with the GPU's generator as its seed left it.
+        if self._device.type == "cuda" and "cuda_generator" in state:
+            torch.cuda.set_rng_state(torch.from_numpy(state["cuda_generator"]))
         prefix = "optimizer."
         moments = {k.removeprefix(prefix): torch.tensor(v) for k, v in state.items() if k.startswith(prefix)}
         if moments:
@@ -198,18 +227,8 @@ class CnnClassifier:
                 aside.copy_(value)
 
     def complexity(self) -> list[LayerComplexity]:
-        """Return the layers that compute or reshape, from the shapes that one image takes through them."""
-        layers: list[LayerComplexity] = []
-        shape = torch.zeros(1, 1, 28, 28)
-        self.module.eval()
-        with torch.inference_mode():
-            for name, layer in self.module.named_children():
-                shape = layer(shape)
-                kind, multiply_accumulates = _cost(layer, shape)
-                if kind:
-                    parameters = sum(p.numel() for p in layer.parameters())
-                    layers.append(LayerComplexity(name, kind, tuple(shape.shape[1:]), parameters, multiply_accumulates))
-        return layers
+        """Return the layers that compute or reshape."""
+        return complexity(self.module)
 
 
 def _for_convolutions(images: Tensor) -> Tensor:
@@ -218,31 +237,19 @@ def _for_convolutions(images: Tensor) -> Tensor:
     Convolutions and pooling hand that layout on to each other; the module turns it back before its dense layers.
     A single image stays as it is: oneDNN has no derivative of batch normalisation by running averages.
     """
-    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    available: bool = images.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return images.to_mkldnn() if available and len(images) > 1 else images
+
+
+def _check_finite(objective: float, step: int) -> None:
+    if not math.isfinite(objective):
+        raise NonFiniteLossError(step)
 
 
 def _split(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
     """Return slices of `size` rows; torch's own split, which carries no types."""
     parts: tuple[Tensor, ...] = tensor.split(size)  # type: ignore[no-untyped-call]
     return parts
-
-
-def _cost(layer: nn.Module, output: Tensor) -> tuple[str, int]:
-    """Return a layer's description ('' for activations) and its multiply-accumulates for one image."""
-    match layer:
-        case nn.Conv2d():
-            per_value = layer.weight[0].numel()
-            k, c = layer.kernel_size[0], layer.out_channels
-            return f"convolution {k}×{k}, {layer.in_channels} → {c} maps", output[0].numel() * per_value
-        case nn.Linear():
-            return f"dense {layer.in_features} → {layer.out_features}", layer.weight.numel()
-        case nn.MaxPool2d():
-            return f"max-pooling {layer.kernel_size}×{layer.kernel_size}", 0
-        case nn.BatchNorm2d() | nn.BatchNorm1d():
-            return "batch normalisation", 0
-        case _:
-            return "", 0
 
 
 def _optimizer(configuration: CnnConfiguration, parameters: Tensor) -> torch.optim.Optimizer:

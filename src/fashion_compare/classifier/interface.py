@@ -69,7 +69,7 @@ class Classifier(Protocol):
         `learning_rates` has a number for each step; without it all take the configuration's.
 
         Raises:
-            NonFiniteLossError: within the step that met it.
+            NonFiniteLossError: within the step that met it; on a GPU after the epoch, with that step.
         """
         ...
 

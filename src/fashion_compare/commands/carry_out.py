@@ -1,6 +1,6 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fashion_compare.commands.options import check_inside, check_writable, complain, load_data
+from fashion_compare.device import check_device, describe_device, device_for, has_tpu
 from fashion_compare.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ class Engine:
     tls: tuple[Path | None, Path | None, Path | None]
     tensorboard: bool
     quiet: bool
+    device: str = "cpu"
+    keep: Path | None = None
+    keep_minutes: float = 5.0
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if self.name not in ("local", "dask"):
             raise UsageError(f"--engine {self.name}: {nearest(self.name, ['local', 'dask'])}")
         address = self.scheduler
@@ -58,14 +63,18 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     Raises:
         typer.Exit: a run failed.
     """
-    check_writable(out)
+    for option, directory in (("--out", out), ("--keep", engine.keep)):
+        if directory is not None:
+            check_writable(directory, option)
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import refuse_links_out, write_json, write_text
     from fashion_compare.study import merge, plan, resources, results, spec, tuning
-    from fashion_compare.study.engine import Outcome, run_all
+    from fashion_compare.study.engine import GPU_RUNS, Outcome, run_all
 
     source, dataset = load_data(*data, stand_in_allowed=True)
+    # Behind the data, for it may import torch. Machines elsewhere answer for themselves.
+    device = device_for(study.models, engine.device) if engine.scheduler is None else engine.device
     root = plan.root_of(out, study.name, dataset)
     identity = plan.data_identity(dataset)
     described = results.describe_dataset(dataset, study)
@@ -74,14 +83,22 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     check_inside(root, out)
     with exclusive(root), ExitStack() as stack:
         refuse_links_out(root)
+        saving_after = _kept(engine, root, stack)
         width, open_pool = _executor(engine, count, dataset, stack)
 
         def do(runs: "list[Run]") -> Outcome:
             """Do these, longest first, and say which failed."""
             with console.study_progress(count, quiet=engine.quiet) as show:
                 watch = _mirrored(show, root) if engine.tensorboard else show
-                runs = sorted(runs, key=lambda run: -run.cost)
-                outcome = run_all(runs, workers=width, open_pool=open_pool, on_progress=watch, on_note=console.say)
+                runs = [replace(run, device=device) if run.model == "cnn" else run for run in runs]
+                outcome = run_all(
+                    sorted(runs, key=lambda run: -run.cost),
+                    workers=width,
+                    open_pool=open_pool,
+                    gpu_runs=GPU_RUNS if engine.scheduler is None else width,
+                    on_progress=saving_after(watch),
+                    on_note=console.say,
+                )
             for label, reason in outcome.failures.items():
                 complain(f"{label} failed: {reason}")
             return outcome
@@ -98,8 +115,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         whole = merge.with_earlier(study, root)
         write_text(root / "study.yaml", spec.to_yaml(whole))
         write_json(root / "dataset.json", described)
-        where = f"{count} side by side" if engine.scheduler is None else f"on the workers of {engine.scheduler}"
-        console.say(f"{len(runs)} runs in {root}, {where}, one thread each")
+        _announce(f"{len(runs)} runs in {root}", count, study, engine, device)
         total.add(do(runs))
         if TUNING in parts and study.tuning is not None:
             tuning.tune(tuning.tuners(study, source, identity, root), do_trials, console.say)
@@ -211,6 +227,30 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack
         return nullcontext(held[0])
 
     return IN_FLIGHT, open_pool
+
+
+def _kept(engine: Engine, root: Path, stack: ExitStack) -> "Callable[[Show], Show]":
+    """Take over what is kept elsewhere, and keep the study there however it ends; return what keeps it meanwhile."""
+    if engine.keep is None:
+        return lambda show: show
+    from fashion_compare import console
+    from fashion_compare.study.archive import Archive
+
+    archive = Archive(root, engine.keep, 60 * engine.keep_minutes, console.say)
+    archive.restore()
+    stack.callback(archive.save)
+    return archive.saving_after
+
+
+def _announce(runs: str, workers: int, study: "Study", engine: Engine, device: str) -> None:
+    from fashion_compare import console
+
+    if engine.scheduler is not None:
+        console.say(f"{runs}, on the workers of {engine.scheduler}, one thread each")
+        return
+    console.say(f"{runs}, {workers} side by side, one thread each")
+    if "cnn" in study.models and (device == "cuda" or (engine.device == "auto" and has_tpu())):
+        console.say(describe_device(engine.device))
 
 
 def _mirrored(show: "Show", root: Path) -> "Show":

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fashion_compare.commands.options import AnyIdx, Data, Out, Quiet, check_inside, check_writable, load_data
+from fashion_compare.commands.options import AnyIdx, Data, Device, Out, Quiet, check_inside, check_writable, load_data
+from fashion_compare.device import check_device, device_for
 from fashion_compare.errors import UsageError, nearest
 
 
@@ -18,6 +19,7 @@ def train(
     data: Data = "auto",
     any_idx: AnyIdx = False,
     out: Out = Path("runs"),
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Train one model once, with live progress. Resumes by itself."""
@@ -28,11 +30,13 @@ def train(
 
     changes = spec.parse_settings(settings or [])
     configuration = spec.configuration(model, changes, f"train {model}")
+    check_device(device)
     check_writable(out)
     source, dataset = load_data(data, any_idx)
+    device = device_for([model], device)
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
     root = plan.root_of(out, "train", dataset)
-    one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset))
+    one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset), device=device)
     check_inside(one.directory.path, out)
     with exclusive(one.directory.path):
         entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))

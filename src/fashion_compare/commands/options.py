@@ -31,6 +31,7 @@ Scheduler = Annotated[
 TlsCa = Annotated[Path | None, typer.Option(help="PEM file of the authority, for tls://.")]
 TlsCert = Annotated[Path | None, typer.Option(help="PEM file of the certificate, for tls://.")]
 TlsKey = Annotated[Path | None, typer.Option(help="PEM file of its key, for tls://.")]
+Device = Annotated[str, typer.Option(help="Where the cnn trains: auto (a GPU when there is one), cpu, or cuda.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Mirror curves (with its extra).")]
 StudyDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A study's directory, such as runs/default.")]
 
@@ -76,11 +77,11 @@ def check_inside(root: Path, out: Path) -> None:
         raise UsageError(f"{root} is a symbolic link out of {out}; remove it, or name where it leads with --out")
 
 
-def check_writable(out: Path) -> None:
+def check_writable(out: Path, option: str = "--out") -> None:
     """Find out before the work, not after it, whether results can be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {out}: {error.strerror}; choose a directory that can be written") from error
+        raise UsageError(f"{option} {out}: {error.strerror}; choose a directory that can be written") from error
     if not os.access(out, os.W_OK | os.X_OK):
-        raise UsageError(f"--out {out}: no right to write there; choose another directory")
+        raise UsageError(f"{option} {out}: no right to write there; choose another directory")

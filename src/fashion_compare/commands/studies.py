@@ -20,18 +20,26 @@ def run(
         bool, typer.Option("--experiments", help="Add the experiments of 'full' to a study that declares none.")
     ] = False,
     workers: options.Workers = None,
+    device: options.Device = "auto",
     engine: options.Engine = "local",
     scheduler: options.Scheduler = None,
     tls_ca: options.TlsCa = None,
     tls_cert: options.TlsCert = None,
     tls_key: options.TlsKey = None,
     tensorboard: options.TensorBoard = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Keep the study here as one file too, such as on a mounted drive, and go on from it."),
+    ] = None,
+    keep_minutes: Annotated[float, typer.Option(min=0.01, help="How often it is written there.")] = 5.0,
     quiet: options.Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
     from fashion_compare.study import merge, spec
 
-    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
+    where = Engine(
+        engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device, keep, keep_minutes
+    )
     resolved = spec.load_study(study)
     resolved = merge.with_experiments(resolved) if experiments else resolved
     if seeds is not None:
@@ -46,6 +54,7 @@ def sensitivity(
     any_idx: options.AnyIdx = False,
     out: options.Out = Path("runs"),
     workers: options.Workers = None,
+    device: options.Device = "auto",
     engine: options.Engine = "local",
     scheduler: options.Scheduler = None,
     tls_ca: options.TlsCa = None,
@@ -60,7 +69,7 @@ def sensitivity(
     """
     from fashion_compare.study import merge, spec
 
-    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
+    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = merge.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
     carry_out(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
 
@@ -74,6 +83,7 @@ def tune(
     any_idx: options.AnyIdx = False,
     out: options.Out = Path("runs"),
     workers: options.Workers = None,
+    device: options.Device = "auto",
     engine: options.Engine = "local",
     scheduler: options.Scheduler = None,
     tls_ca: options.TlsCa = None,
@@ -89,7 +99,7 @@ def tune(
     """
     from fashion_compare.study import merge, spec
 
-    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet)
+    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = spec.load_study(study)
     tuning = merge.with_full(resolved).tuning
     assert tuning is not None

@@ -142,11 +142,14 @@ def _finite(text: str) -> float:
 
 
 def _fsync_directory(directory: Path) -> None:
-    """Make a rename in `directory` durable; a system that cannot open directories (Windows) needs none."""
+    """Make a rename in `directory` durable, where the system can: Windows and some network drives cannot."""
     if os.name == "nt":
         return
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}:
+            raise
     finally:
         os.close(descriptor)

@@ -20,6 +20,8 @@ from fashion_compare.training import DivergedError
 _POLL_SECONDS = 0.5
 # A run that ran out of memory or lost its worker is tried again, alone, this often.
 RETRIES = 2
+# A GPU has one run at a time, so that its times are its own; runs on the CPU go on beside it.
+GPU_RUNS = 1
 
 OpenPool = Callable[[int], AbstractContextManager[Executor]]
 
@@ -47,6 +49,7 @@ def run_all(
     *,
     workers: int,
     open_pool: OpenPool = local_pool,
+    gpu_runs: int = GPU_RUNS,
     on_progress: Callable[[Snapshot], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
@@ -59,6 +62,7 @@ def run_all(
         runs: from `plan.plan`.
         workers: how many runs at a time.
         open_pool: makes an executor of so many workers; closed, its workers are gone.
+        gpu_runs: how many of them may be on a GPU at a time.
         on_progress: called about twice a second with how far each run is.
         on_note: called with what people should know.
 
@@ -82,7 +86,7 @@ def run_all(
         queue = deque([work.suspects.popleft()]) if work.suspects else waiting
         width = min(workers, len(queue))
         with open_pool(width) as pool:
-            _work_through(queue, pool, width, work)
+            _work_through(queue, pool, width, gpu_runs, work)
     work.show()
     return outcome
 
@@ -148,7 +152,7 @@ class _Work:
         return False
 
 
-def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work) -> None:
+def _work_through(queue: deque[Run], pool: Executor, width: int, gpu_runs: int, work: _Work) -> None:
     """Keep `width` runs going until the queue is empty or one was lost, then wait for the others.
 
     No more are handed over than there are workers, so that those in flight when a worker dies are all suspects.
@@ -158,13 +162,18 @@ def _work_through(queue: deque[Run], pool: Executor, width: int, work: _Work) ->
     work.show()
     shown = time.monotonic()
     while in_flight or (queue and not lost):
-        while queue and not lost and len(in_flight) < width:
+        while not lost and len(in_flight) < width:
+            gpu_free = sum(run.device == "cuda" for run in in_flight.values()) < gpu_runs
+            run = next((run for run in queue if gpu_free or run.device != "cuda"), None)
+            if run is None:
+                break
             try:
-                future = pool.submit(execute, queue[0])
+                future = pool.submit(execute, run)
             except BrokenProcessPool:
                 lost = True
             else:
-                in_flight[future] = queue.popleft()
+                queue.remove(run)
+                in_flight[future] = run
         finished, _ = wait(in_flight, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in finished:
             lost = work.settle(in_flight.pop(future), future) or lost

@@ -13,8 +13,8 @@ _LIBRARIES = ("numpy", "torch", "scikit-learn", "scipy", "captum")
 
 
 @cache
-def environment() -> dict[str, Any]:
-    """Return versions, git commit (None outside a checkout), processor, threads per run, and device."""
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """Return versions, git commit (None outside a checkout), processor, threads per run, and device, as given."""
     return {
         "fashion_compare": __version__,
         "python": platform.python_version(),
@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "threads_per_run": 1,
-        "device": "cpu",
+        "device": device,
     }
 
 

@@ -33,6 +33,7 @@ class Run:
         permuted: whether it sees the pixels in another order.
         fold: (fold, folds) when it holds out that fold of the training images, and predicts it for the test set.
         bar: epoch → validation accuracy that has to be reached by its end, or the run ends there.
+        device: where a cnn computes, as `--device` names it; no part of the run's identity, for results agree.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Run:
     permuted: bool = False
     fold: tuple[int, int] | None = None
     bar: tuple[tuple[int, float], ...] = ()
+    device: str = "cpu"
 
     @property
     def directory(self) -> RunDirectory:

@@ -9,6 +9,7 @@ from typing import Any
 from fashion_compare.data.dataset import Dataset, load, training_subset
 from fashion_compare.data.sources import Source
 from fashion_compare.data.views import held_out, permuted_pixels
+from fashion_compare.device import choose_device, device_name
 from fashion_compare.errors import DataError
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.store import write_json
@@ -51,15 +52,16 @@ def execute(
     images = training_subset(dataset, run.training_images)
     images = permuted_pixels(images) if run.permuted else images
     images = held_out(images, *run.fold) if run.fold else images
-    train(run.configuration, run.seed, images, directory, on_epoch, notes.append, bar=dict(run.bar))
-    entry = result_entry(run) | {"notes": notes}
+    device = choose_device(run.device) if run.model == "cnn" else "cpu"
+    train(run.configuration, run.seed, images, directory, on_epoch, notes.append, bar=dict(run.bar), device=device)
+    entry = result_entry(run, device) | {"notes": notes}
     write_json(directory.result, entry)
     shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)
     return entry
 
 
-def result_entry(run: Run) -> dict[str, Any]:
-    """Make a finished run's entry from its files."""
+def result_entry(run: Run, device: str = "cpu") -> dict[str, Any]:
+    """Make a finished run's entry from its files, and where it was trained."""
     # scikit-learn, with what it imports by itself, takes 100 MB: after training there is room for it.
     from fashion_compare.evaluation.metrics import scores
 
@@ -86,5 +88,5 @@ def result_entry(run: Run) -> dict[str, Any]:
         "per_class": per_class,
         "confusion": confusion,
         "last": {name: value for name, value in history[-1].items() if name != "seconds"},
-        "environment": environment(),
+        "environment": environment(device_name(device)),
     }

@@ -1,0 +1,162 @@
+"""A study kept in one file: what comes back, what stays, and what is refused."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from fashion_compare.errors import UserError
+from fashion_compare.study import archive
+from fashion_compare.study.archive import Archive, pack, unpack
+from fashion_compare.study.progress import Snapshot
+
+DONE, BEGUN = "ffnn/baseline/seed-0", "cnn/baseline/seed-0"
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def files_of(root: Path) -> dict[str, str]:
+    return {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def run(name: str, result: str | None = None, **files: str) -> dict[str, str]:
+    """The files of a run, finished when it has a result."""
+    held = {"config.json": "{}", **{key.replace("_", "/") + ".txt": text for key, text in files.items()}}
+    if result is not None:
+        held["result.json"] = result
+    return {f"{name}/{key}": text for key, text in held.items()}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A finished run, one under way with its checkpoint, and what else lies in a study."""
+    files = run(DONE, "done", weights="w") | run(BEGUN, checkpoint_state="half") | {"study.yaml": "s", "a/b.svg": "f"}
+    return written(tmp_path / "runs" / "study", files)
+
+
+def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
+    """On another machine everything is there, but for locks and half-written files; the number of runs is told."""
+    written(study, {".lock": "1", f"{BEGUN}/.state.1.tmp": "half"})
+    pack(study, tmp_path / "kept" / "study.tar")
+    there = tmp_path / "other" / "study"
+    assert unpack(tmp_path / "kept" / "study.tar", there) == 2
+    expected = {name: text for name, text in files_of(study).items() if not Path(name).name.startswith(".")}
+    assert files_of(there) == expected
+    assert list((tmp_path / "other").iterdir()) == [there]
+
+
+def test_of_a_run_that_both_have_the_finished_one_counts(study: Path, tmp_path: Path) -> None:
+    """A finished run replaces one under way, as a whole; between equals, what is there stays."""
+    file = tmp_path / "study.tar"
+    pack(study, file)
+    here = written(
+        tmp_path / "here" / "study",
+        run(DONE, checkpoint_state="mine") | run(BEGUN, checkpoint_state="mine") | {"study.yaml": "mine"},
+    )
+    assert unpack(file, here) == 1
+    found = files_of(here)
+    assert {name: text for name, text in found.items() if name.startswith(DONE)} == run(DONE, "done", weights="w")
+    assert {name: text for name, text in found.items() if name.startswith(BEGUN)} == run(BEGUN, checkpoint_state="mine")
+    assert (found["study.yaml"], found["a/b.svg"]) == ("mine", "f")
+
+
+def test_links_are_not_followed_when_packing(study: Path, tmp_path: Path) -> None:
+    """What lies outside the study does not get into its archive."""
+    (tmp_path / "secret").write_text("secret")
+    (study / "link").symlink_to(tmp_path / "secret")
+    pack(study, tmp_path / "study.tar")
+    with tarfile.open(tmp_path / "study.tar") as tar:
+        assert "link" not in tar.getnames()
+
+
+def planted(file: Path, name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
+    with tarfile.open(file, "w") as tar:
+        for one in ("study.yaml", name):
+            member = tarfile.TarInfo(one)
+            if one == name:
+                member.type, member.linkname = kind, link
+            member.size = 4 if member.isreg() else 0
+            tar.addfile(member, io.BytesIO(b"evil"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../outside", tarfile.REGTYPE),
+        ("a/../../outside", tarfile.REGTYPE),
+        ("/tmp/outside", tarfile.REGTYPE),  # noqa: S108 - the name that is refused
+        ("C:\\outside", tarfile.REGTYPE),
+        ("C:outside", tarfile.REGTYPE),
+        ("a\\..\\outside", tarfile.REGTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("link", tarfile.LNKTYPE),
+        ("pipe", tarfile.FIFOTYPE),
+        ("device", tarfile.CHRTYPE),
+        ("folder", tarfile.DIRTYPE),
+        ("study.yaml", tarfile.REGTYPE),
+    ],
+)
+def test_anything_but_plain_files_inside_is_refused(name: str, kind: bytes, tmp_path: Path) -> None:
+    """In one line, and nothing at all is taken from such a file; the same name twice counts as well."""
+    planted(tmp_path / "study.tar", name, kind, "/etc/passwd")
+    with pytest.raises(UserError, match=r"cannot unpack .*study\.tar: .*; delete it"):
+        unpack(tmp_path / "study.tar", tmp_path / "runs" / "study")
+    assert files_of(tmp_path / "runs") == {}
+    assert {path.name for path in tmp_path.iterdir()} == {"study.tar", "runs"}
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 1), ("MOST_BYTES", 7)])
+def test_too_much_is_refused(
+    limit: str, value: int, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caps on files and bytes, before they are written."""
+    pack(study, tmp_path / "study.tar")
+    monkeypatch.setattr(archive, limit, value)
+    with pytest.raises(UserError, match="more than"):
+        unpack(tmp_path / "study.tar", tmp_path / "there" / "study")
+    assert files_of(tmp_path / "there") == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
+def test_a_cut_off_file_is_refused(share: float, tmp_path: Path) -> None:
+    """One line that says what to do; a compressed file is none of ours either."""
+    study = written(tmp_path / "study", run(DONE, "done", weights="w" * 50_000))
+    file = tmp_path / "study.tar"
+    pack(study, file)
+    os.truncate(file, int(share * file.stat().st_size))
+    with pytest.raises(UserError, match="cannot unpack"):
+        unpack(file, tmp_path / "there" / "study")
+    with tarfile.open(file, "w:gz") as tar:
+        tar.add(study, "study")
+    with pytest.raises(UserError, match="cannot unpack"):
+        unpack(file, tmp_path / "there" / "study")
+
+
+def test_a_drive_that_fails_costs_nothing(study: Path, tmp_path: Path) -> None:
+    """The study goes on, people are told, and what was kept before stays."""
+    notes: list[str] = []
+    (tmp_path / "file").write_text("in the way")
+    kept = Archive(study, tmp_path / "file", 0.0, notes.append)
+    before = files_of(study)
+    kept.save()
+    assert len(notes) == 1
+    assert "cannot write" in notes[0]
+    assert files_of(study) == before
+
+
+def test_it_is_saved_now_and_then(study: Path, tmp_path: Path) -> None:
+    """After so many seconds, not with every look."""
+    often, seldom = Archive(study, tmp_path / "a", 0.0), Archive(study, tmp_path / "b", 1000.0)
+    seen: list[Snapshot] = []
+    for one in (often, seldom):
+        one.saving_after(seen.append)(Snapshot(()))
+    assert len(seen) == 2
+    assert often.file.is_file()
+    assert not seldom.file.exists()
