@@ -8,6 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+FROM_SCRATCH = NOTEBOOKS[-1]
 
 
 def code_of(path):
@@ -15,8 +16,8 @@ def code_of(path):
 
 
 def test_the_notebook_is_there():
-    """What the checks below look at exists."""
-    assert [path.name for path in NOTEBOOKS] == ["from_scratch.ipynb"]
+    """What the checks below look at exists; test_colab.py looks at the other one's cells."""
+    assert [path.name for path in NOTEBOOKS] == ["colab.ipynb", "from_scratch.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -29,10 +30,9 @@ def test_it_is_committed_without_outputs(path):
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_defines_no_network(path):
+def test_it_defines_no_network():
     """It imports the package's network and defines no class, and nothing that is called as a layer's parts are."""
-    trees = [ast.parse(source) for source in code_of(path)]
+    trees = [ast.parse(source) for source in code_of(FROM_SCRATCH)]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     assert "fashion_compare.scratch" in imported
@@ -43,12 +43,11 @@ def test_it_defines_no_network(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_runs_from_top_to_bottom(path, tmp_path):
+def test_it_runs_from_top_to_bottom():
     """In a kernel of its own, every cell: none ends in an error, and the last network is right about clothes."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(FROM_SCRATCH, as_version=4)
     # As where it lies: from there the data of a source checkout is found.
-    resources = {"metadata": {"path": str(path.parent)}}
+    resources = {"metadata": {"path": str(FROM_SCRATCH.parent)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]

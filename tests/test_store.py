@@ -89,6 +89,20 @@ def test_a_writer_that_raises_leaves_the_old_content(target, error):
     assert names(path.parent) == ([] if old is None else ["file.bin"])
 
 
+def test_a_drive_that_cannot_make_a_rename_durable_is_good_enough(tmp_path, monkeypatch):
+    """Some network drives refuse fsync of a directory: the file is written all the same."""
+    fsync = os.fsync
+
+    def refusing(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
 @pytest.mark.parametrize("function", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_content(target, function, monkeypatch):
     """When fsync or the rename fails, the user is told which file and why; the old content stays."""
