@@ -31,7 +31,7 @@ models:
   ffnn:
     baseline: {hidden_sizes: [64], epochs: 3, dropout: 0.2}
     variations:
-      longer: {epochs: 150}
+      longer: {epochs: 800}
   cnn:
     baseline: {epochs: 6, dropout: 0.2}
 """
@@ -210,5 +210,8 @@ def test_it_runs_from_top_to_bottom_and_survives_a_lost_machine(tmp_path: Path) 
     assert done < 3
     assert not (home / "runs" / "drill-stand-in" / "results.json").exists()
     shutil.rmtree(home)
-    execute(home, kept)
+    notebook = execute(home, kept)
+    said = "".join(o.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs)
+    assert f"taken over from {archive}" in said
+    assert " 0 done before" not in said
     assert results_of(home) == results_of(tmp_path / "undisturbed")

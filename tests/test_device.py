@@ -23,12 +23,16 @@ from fashion_compare.training import train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
-# After a few dozen steps in float32, sums in another order: logits of this size, and accuracy in images of a hundred.
+# What sums in another order leave after a dozen steps in float32; two ways of convolving on one CPU differ by 1e-5.
 LOGIT_TOLERANCE = 1e-3
+# Batch normalisation cancels the biases before it: their gradients are rounding errors, and an optimiser that divides
+# by their size (Adam, RMSProp) makes whole steps of them. Two ways on one CPU then differ by 0.1 in the logits already,
+# so agreement is asked of batch normalisation with an optimiser that does not.
 SETTINGS = [
     {},
     {"dropout": 0.0, "l1": 1e-5, "l2": 1e-4, "optimizer": "momentum", "gradient_clip_norm": 1.0},
-    {"normalization": "batch", "ema_decay": 0.9, "optimizer": "rmsprop", "label_smoothing": 0.1},
+    {"normalization": "batch", "ema_decay": 0.9, "optimizer": "nesterov", "label_smoothing": 0.1},
+    {"optimizer": "rmsprop"},
     {"optimizer": "adamw", "weight_decay": 0.01},
 ]
 
