@@ -93,7 +93,9 @@ def _value(option: Any) -> str:
 
 
 def _meaning(option: Any) -> str:
-    return option.help if option.min is None else f"{option.help} {option.min:,} to {option.max:,}."
+    if option.min is None:
+        return str(option.help)
+    return f"{option.help} {option.min:,} " + ("or more." if option.max is None else f"to {option.max:,}.")
 
 
 def _default(parameter: Any) -> str:

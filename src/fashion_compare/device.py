@@ -16,8 +16,8 @@ _TPU = (
 )
 
 
-def check_device(name: str) -> None:
-    """Refuse a name that is no device, without importing torch.
+def check_device(name: str, *, here: bool = True) -> None:
+    """Refuse a name that is no device, and a GPU that is not `here`; torch is imported for ``cuda`` alone.
 
     Raises:
         UsageError: the line says which there are.
@@ -26,6 +26,10 @@ def check_device(name: str) -> None:
         raise UsageError(f"--device {name}: {_TPU}")
     if name not in DEVICES:
         raise UsageError(f"--device {name}: expected one of {', '.join(DEVICES)}")
+    if name == "cuda" and here and not _has_gpu():
+        import torch
+
+        raise UsageError(f"--device cuda: PyTorch {torch.__version__} sees no CUDA GPU here; use --device cpu or auto")
 
 
 def choose_device(name: str) -> str:
@@ -35,16 +39,14 @@ def choose_device(name: str) -> str:
         UsageError: `name` is no device, or torch sees no GPU and `name` asks for one.
     """
     check_device(name)
-    if name == "cpu":
-        return name
+    return "cuda" if name != "cpu" and _has_gpu() else "cpu"
+
+
+def _has_gpu() -> bool:
     # torch takes seconds to import.
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "cuda":
-        raise UsageError(f"--device cuda: PyTorch {torch.__version__} sees no CUDA GPU here; use --device cpu or auto")
-    return "cpu"
+    return torch.cuda.is_available()
 
 
 def device_for(models: Iterable[str], name: str) -> str:

@@ -42,7 +42,7 @@ class Engine:
     keep_minutes: float = 5.0
 
     def __post_init__(self) -> None:
-        check_device(self.device)
+        check_device(self.device, here=self.scheduler is None)
         if self.name not in ("local", "dask"):
             raise UsageError(f"--engine {self.name}: {nearest(self.name, ['local', 'dask'])}")
         address = self.scheduler
