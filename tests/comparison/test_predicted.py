@@ -76,11 +76,14 @@ def test_no_verdict_on_one_or_two_files(runs: int) -> None:
 
 
 def test_two_classes_and_a_class_without_images() -> None:
-    """Two classes are compared as ten are; where a class has no image, AUC is left out and nothing else."""
+    """Two classes are compared as ten are; where a class has no image, the AUC is over the others."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 40)
     two = [Predictions(labels, rng.normal(size=(40, 2)) + np.eye(2)[labels]) for _ in range(6)]
     assert len(compare_predictions(two[:3], two[3:])["comparisons"]) == 4
     three = [Predictions(labels, rng.normal(size=(40, 3)) + np.eye(3)[labels]) for _ in range(6)]
     found = compare_predictions(three[:3], three[3:])
-    assert [row["metric"] for row in found["comparisons"]] == ["accuracy", "f1_macro", "loss"]
+    assert [row["metric"] for row in found["comparisons"]] == ["accuracy", "f1_macro", "auc_macro_ovr", "loss"]
+    assert found["a"]["runs"][0]["per_class"][2]["auc"] is None
+    others = [held["auc"] for held in found["a"]["runs"][0]["per_class"][:2]]
+    assert found["a"]["runs"][0]["auc_macro_ovr"] == pytest.approx(np.mean(others))

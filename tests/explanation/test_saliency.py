@@ -42,7 +42,8 @@ def test_integrated_gradients_sum_to_the_difference_of_the_scores(model, trained
     black = np.zeros_like(images)
     expected = scores_of(trained[model], images, targets) - scores_of(trained[model], black, targets)
     found = integrated_gradients(trained[model], images, targets, tolerance=1e-4, most_steps=1 << 16)
-    np.testing.assert_allclose(found.difference, expected, atol=1e-6)
+    # The same scores in batches of other sizes: with float32 and some processors' kernels, up to 4 of a score's last bits.
+    np.testing.assert_allclose(found.difference, expected, atol=1e-5)
     np.testing.assert_allclose(found.maps.astype(np.float64).sum(axis=(1, 2)), expected, atol=1.1e-4)
     loose = integrated_gradients(trained[model], images, targets, tolerance=0.5)
     assert (np.abs(loose.gap) <= 0.5).all()

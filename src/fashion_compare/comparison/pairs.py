@@ -158,7 +158,7 @@ def _comparison(
 def compare_all_metrics(pairs: Sequence[tuple[Scored, Scored]], part: str) -> list[dict[str, Any]]:
     """Compare a family on every metric; each metric is a family of its own.
 
-    A metric that is undefined for one of them, as the AUC where a class has no image, is left out.
+    A metric that is undefined for one of them, as the AUC where all images are of one class, is left out.
     """
     return [
         row
