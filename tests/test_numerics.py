@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
-from fashion_compare.comparison.statistics import mean_interval
 from fashion_compare.data.dataset import pixel_statistics
 from fashion_compare.errors import UserError
 from fashion_compare.evaluation.contributions import METRICS, contributions
@@ -100,12 +99,3 @@ def test_one_image_has_every_score_that_one_image_can_have():
         found = scores(np.array([2]), np.array(logits, np.float32))
         assert found["auc_macro_ovr"] is None
         assert all(found[metric] is None or math.isfinite(found[metric]) for metric in SCALAR_METRICS)
-
-
-def test_one_seed_has_an_interval_over_images_alone():
-    """What other seeds would give is not known, and the interval says so."""
-    column = np.array([1.0, 0.0, 1.0, 1.0])
-    found = mean_interval([column]).as_dict()
-    assert found["covers"] == "images only"
-    assert found["deviation_over_seeds"] is None
-    assert found["interval"][0] < found["mean"] == 0.75 < found["interval"][1]

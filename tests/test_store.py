@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import stat
 
 import numpy as np
@@ -253,6 +254,30 @@ def test_without_text_the_text_is_empty(tmp_path):
     assert load_arrays(tmp_path / "arrays")[1] == {}
 
 
+def test_what_was_there_before_is_kept_if_asked_for(tmp_path):
+    """The older generation of a checkpoint."""
+    path, older = tmp_path / "new", tmp_path / "old"
+    for number in range(3):
+        save_arrays(path, {"a": np.array([number])}, keep=older)
+    assert [int(load_arrays(place)[0]["a"][0]) for place in (path, older)] == [2, 1]
+
+
+@pytest.mark.parametrize("what", ["value", "text"])
+def test_what_was_changed_is_damaged(what, tmp_path):
+    """A value or a word that is not what was written, in a file that is otherwise whole."""
+    path = tmp_path / "arrays"
+    save_arrays(path, {"a": np.array([7], np.uint8)}, {"key": "word"})
+    content = path.read_bytes()
+    old, new = (b"word", b"wort") if what == "text" else (content[-1:], b"\x08")
+    assert content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(UserError) as caught:
+        load_arrays(path)
+    assert one_line(caught) == (
+        f"{path} is damaged: its checksum is wrong; delete its directory to train the run again"
+    )
+
+
 @pytest.mark.parametrize("keep", [0, 4, 60, -1], ids=["empty", "4 bytes", "60 bytes", "all but one byte"])
 def test_a_cut_off_safetensors_file_is_the_users_error(keep, tmp_path):
     """Cut anywhere, it is refused in one line that names it."""
@@ -338,6 +363,25 @@ def test_another_run_is_refused_with_both_named(tmp_path):
     directory.claim(IDENTITY)
 
 
+@pytest.mark.parametrize(
+    ("held", "wanted", "said"),
+    [
+        ({"seed": 2}, {}, "seed is 2 there, 1 here"),
+        ({"configuration": 5}, {}, "configuration is 5 there, {.*} here"),
+        ({"configuration": {"epochs": 4}}, {"configuration": {"epochs": 3}}, "configuration.epochs is 4 there, 3 here"),
+        ({"format": 2, "seed": 2}, {"format": 2}, "seed is 2 there, 1 here"),
+    ],
+)
+def test_the_line_about_another_run_is_exact(held, wanted, said, tmp_path):
+    """Both hashes by their first twelve digits, the setting by its whole name, and what to do."""
+    directory = RunDirectory(tmp_path)
+    directory.claim(IDENTITY | held)
+    with pytest.raises(UserError) as caught:
+        directory.claim(IDENTITY | wanted)
+    line = rf"{tmp_path} holds another run \(hash [0-9a-f]{{12}}, this one [0-9a-f]{{12}}: {said}\); choose another .*"
+    assert re.fullmatch(line, one_line(caught))
+
+
 def test_a_setting_that_only_one_run_has_is_named(tmp_path):
     """A definition with a key more, or one less, is another run."""
     for held, wanted in ((IDENTITY, IDENTITY | {"extra": 1}), (IDENTITY | {"extra": 1}, IDENTITY)):
@@ -354,9 +398,8 @@ def test_an_edited_hash_is_another_run(tmp_path):
     write_json(directory.config, IDENTITY | {"hash": "0" * 64})
     with pytest.raises(UserError) as caught:
         directory.claim(IDENTITY)
-    message = one_line(caught)
-    assert "000000000000" in message
-    assert identity_hash(IDENTITY)[:12] in message
+    hashes = f"hash {12 * '0'}, this one {identity_hash(IDENTITY)[:12]}"
+    assert f"({hashes}: its definition was edited); choose" in one_line(caught)
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,12 @@ def test_seeds_needed_takes_rounding_for_no_spread() -> None:
 def test_seeds_needed_are_enough_for_a_verdict() -> None:
     """However large the difference, fewer than three seeds settle nothing, so three is the least."""
     assert seeds_needed([0.3, 0.3001], 1) == 3
+
+
+def test_one_seed_has_an_interval_over_images_alone():
+    """What other seeds would give is not known, and the interval says so."""
+    column = np.array([1.0, 0.0, 1.0, 1.0])
+    found = mean_interval([column]).as_dict()
+    assert found["covers"] == "images only"
+    assert found["deviation_over_seeds"] is None
+    assert found["interval"][0] < found["mean"] == 0.75 < found["interval"][1]

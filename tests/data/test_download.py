@@ -383,8 +383,11 @@ class TestResolve:
         mirror, cache = serve(files=SERVED), sources.cache_directory()
         cache.mkdir(parents=True)
         (cache / FILE_NAMES[1]).write_bytes(b"unpacked by the user")
-        found = self.resolve(mirror)
+        seen: list[tuple[int, int, str]] = []
+        found = self.resolve(mirror, progress=lambda *shown: seen.append(shown))
         assert (found.kind, found.directory) == ("files", cache)
+        wanted = {f"{name}.gz": len(SERVED[f"{name}.gz"]) for name in FILE_NAMES if name != FILE_NAMES[1]}
+        assert {name: (done, total) for done, total, name in seen} == {n: (s, s) for n, s in wanted.items()}
         assert found.description == "the download in the user cache"
         assert len(mirror.gets()) == 3
         asked = len(mirror.seen)

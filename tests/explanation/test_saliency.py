@@ -42,7 +42,7 @@ def test_integrated_gradients_sum_to_the_difference_of_the_scores(model, trained
     black = np.zeros_like(images)
     expected = scores_of(trained[model], images, targets) - scores_of(trained[model], black, targets)
     found = integrated_gradients(trained[model], images, targets, tolerance=1e-4, most_steps=1 << 16)
-    # The same scores in batches of other sizes: with float32 and some processors' kernels, up to 4 of a score's last bits.
+    # The same scores in batches of other sizes: in float32 and on some processors a few last bits off.
     np.testing.assert_allclose(found.difference, expected, atol=1e-5)
     np.testing.assert_allclose(found.maps.astype(np.float64).sum(axis=(1, 2)), expected, atol=1.1e-4)
     loose = integrated_gradients(trained[model], images, targets, tolerance=0.5)
