@@ -36,7 +36,9 @@ def other(tmp_path: Path) -> Path:
 
 def test_it_is_read_and_named_by_its_hashes(other: Path) -> None:
     """Any number of images; the name is made of the files' SHA-256, and classes have no names but their numbers."""
-    loaded = load(resolve(str(other), any_idx=True))
+    source = resolve(str(other), any_idx=True)
+    assert (source.kind, source.description) == ("other", "other data in the same format, named by --data")
+    loaded = load(source)
     digests = [hashlib.sha256((other / name).read_bytes()).hexdigest() for name in FILE_NAMES]
     assert loaded.sha256 == dict(zip(FILE_NAMES, digests, strict=True))
     assert loaded.name == f"idx-{hashlib.sha256(''.join(digests).encode()).hexdigest()[:12]}"
@@ -52,8 +54,14 @@ def test_what_is_missing_from_it_is_said(other: Path) -> None:
     first, second, third = notes(load(resolve(str(other), any_idx=True)))
     assert first.startswith("These are not Fashion-MNIST but other data in its format, idx-")
     assert second == "No training image of class 9: they cannot be learned."
-    assert third.startswith("No test image of class 2, class 3,")
-    assert "no AUC" in third
+    absent = ", ".join(f"class {label}" for label in range(2, 10))
+    assert third == f"No test image of {absent}: they have no AUC, and count as 0 in macro recall and F1."
+
+
+def test_a_directory_without_the_files_is_one_line(tmp_path: Path) -> None:
+    """It is named as the option's."""
+    with pytest.raises(DataError, match=r"^--data: .* is not a directory that can be read; expected the four files"):
+        resolve(str(tmp_path / "none"), any_idx=True)
 
 
 def test_a_different_byte_is_another_name(other: Path) -> None:
@@ -84,7 +92,7 @@ def test_fashion_mnist_stays_what_it_is(other: Path) -> None:
 def test_it_needs_a_directory(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is looked for that only its user knows, neither in the usual places nor in the environment's."""
     monkeypatch.setattr(sources, "find_local", lambda *_: pytest.fail("it was looked for"))
-    with pytest.raises(UsageError, match="expected --data DIR"):
+    with pytest.raises(UsageError, match=r"^--any-idx: expected --data DIR with it, the directory of the other data$"):
         resolve(data, any_idx=True)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import os
 import re
 import ssl
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ from fashion_compare.data import download as module
 from fashion_compare.data import sources
 from fashion_compare.data.download import NoMirrorReachable, download
 from fashion_compare.data.sources import FILE_NAMES, resolve
+from fashion_compare.data.transfer import reason_of
 from fashion_compare.errors import DataError
 
 NAME = "file.gz"
@@ -38,6 +41,7 @@ class Mirror:
     files: dict[str, bytes] = field(default_factory=lambda: {NAME: CONTENT})
     cuts: list[int] = field(default_factory=list)  # bytes after which to hang up, one for each next GET
     honours_range: bool = True
+    range_shift: int = 0  # answers to Range begin so many bytes late, and say so
     status: int = 200
     redirect: str = ""
     head_delay: float = 0.0
@@ -73,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(mirror.status if mirror.status != 200 else 404)
             return
         start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and mirror.honours_range else 0
+        start += mirror.range_shift if start else 0
         if start >= len(content) > 0:
             self.send_error(416)
             return
@@ -212,6 +217,48 @@ def test_a_server_that_ignores_range_starts_over(serve, cache):
     download(cache, FILES, mirrors=[mirror.url])
     delivered(cache)
     assert mirror.gets() == [None, "bytes=70000-"]
+
+
+def test_a_server_that_sends_another_part_starts_over(serve, cache):
+    """An answer to Range that begins elsewhere is not appended: the file is asked for once more, as a whole."""
+    mirror = serve(range_shift=1)
+    cache.mkdir(parents=True)
+    (cache / f"{NAME}.part").write_bytes(CONTENT[:100])
+    seen: list[tuple[int, int, str]] = []
+    download(cache, FILES, mirrors=[mirror.url], progress=lambda *shown: seen.append(shown), maximum_bytes=len(CONTENT))
+    delivered(cache)
+    assert mirror.gets() == ["bytes=100-", None]
+    assert seen[-1] == (len(CONTENT), len(CONTENT), NAME)
+
+
+def test_an_error_is_no_reason_to_start_over(serve, cache):
+    """A mirror that fails while a part is there is left alone, and the part stays for the next."""
+    mirror = serve(status=503)
+    cache.mkdir(parents=True)
+    (cache / f"{NAME}.part").write_bytes(CONTENT[:100])
+    assert f"{NAME}: HTTP 503" in refused(cache, mirror)
+    assert mirror.gets() == ["bytes=100-"]
+    assert (cache / f"{NAME}.part").read_bytes() == CONTENT[:100]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError("the read operation timed out"), "timed out"),
+        (urllib.error.URLError(TimeoutError()), "timed out"),
+        (urllib.error.URLError(ConnectionRefusedError(111, "Connection refused")), "Connection refused"),
+        (urllib.error.URLError("unknown url type"), "unknown url type"),
+        (http.client.IncompleteRead(b"abc", 9), "IncompleteRead(3 bytes read, 9 more expected)"),
+        (http.client.BadStatusLine("<html>\x1b[31m\n"), "<html>[31m"),
+        (http.client.HTTPException(), "HTTPException"),
+        (OSError("no number"), "no number"),
+        (ValueError("x" * 300), "x" * 200),
+    ],
+    ids=repr,
+)
+def test_reasons_are_few_printable_words(error, words):
+    """Of the cause where there is one, by its text, else by its kind; whatever a proxy says is cut short."""
+    assert reason_of(error) == words
 
 
 def test_a_mirror_that_keeps_hanging_up_leaves_the_part(serve, cache):

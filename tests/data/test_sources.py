@@ -55,21 +55,21 @@ def test_the_order_of_places(home, monkeypatch):
     checkout(monkeypatch, home / "checkout")
     monkeypatch.setenv("FASHION_MNIST_DIR", str(home / "named"))
     places = [
-        ("named", "$FASHION_MNIST_DIR"),
-        ("work/data/fashion-mnist", "data/fashion-mnist"),
-        ("shared/fashion-mnist", "../shared/fashion-mnist"),
-        ("cache/fashion-compare/fashion-mnist", "user cache"),
-        ("work/data/FashionMNIST/raw", "torchvision"),
-        ("work/FashionMNIST/raw", "torchvision"),
-        ("home/data/FashionMNIST/raw", "torchvision"),
-        ("home/.keras/datasets/fashion-mnist", "Keras"),
+        ("named", "the local copy named by $FASHION_MNIST_DIR"),
+        ("work/data/fashion-mnist", "the local copy in data/fashion-mnist"),
+        ("shared/fashion-mnist", "the local copy in ../shared/fashion-mnist"),
+        ("cache/fashion-compare/fashion-mnist", "the download in the user cache"),
+        ("work/data/FashionMNIST/raw", "torchvision's copy in FashionMNIST/raw"),
+        ("work/FashionMNIST/raw", "torchvision's copy in FashionMNIST/raw"),
+        ("home/data/FashionMNIST/raw", "torchvision's copy in FashionMNIST/raw"),
+        ("home/.keras/datasets/fashion-mnist", "Keras's copy in ~/.keras/datasets/fashion-mnist"),
     ]
     for place, _ in places:
         fill(home / place)
     for place, words in places:
         found = auto()
         assert (found.kind, found.directory) == ("files", home / place)
-        assert words in found.description
+        assert found.description == words
         assert str(home) not in found.description
         (home / place / FILE_NAMES[2]).unlink()
         monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
@@ -122,20 +122,22 @@ def test_a_named_directory_without_the_files_is_an_error(home, monkeypatch, opti
     incomplete = message(fill(home / "some", FILE_NAMES[:3]))
     assert f"lacks {FILE_NAMES[3]};" in incomplete
     (home / "empty").mkdir()
-    assert all(name in message(home / "empty") for name in FILE_NAMES)
+    assert message(home / "empty") == (
+        f"{option}: {home / 'empty'} lacks {', '.join(FILE_NAMES)}; expected the four files of Fashion-MNIST, unpacked "
+        "or .gz; name another directory, or get them with --data auto"
+    )
     assert "is not a directory" in message(home / "some" / FILE_NAMES[0])
 
 
 def test_an_incomplete_copy_in_a_usual_place_is_passed_over_and_named(home):
     """Nobody asked for that place, so the next one is looked at; the user hears of it."""
-    fill(home / "work" / "data" / "fashion-mnist", FILE_NAMES[:3])
+    passed = fill(home / "work" / "data" / "fashion-mnist", FILE_NAMES[:2])
     keras = fill(home / "home" / ".keras" / "datasets" / "fashion-mnist", suffix=".gz")
     lines: list[str] = []
     found = find_local(lines.append)
     assert found is not None
     assert found.directory == keras
-    assert len(lines) == 1
-    assert f"lacks {FILE_NAMES[3]}" in lines[0]
+    assert lines == [f"Passing over {passed}: it lacks {FILE_NAMES[2]}, {FILE_NAMES[3]}."]
 
 
 def test_directories_with_the_files_names_are_no_files(home):
@@ -158,7 +160,8 @@ def test_synthetic_reads_and_fetches_nothing(home):
     lines: list[str] = []
     found = resolve("synthetic", announce=lines.append)
     assert (found.kind, found.directory) == ("synthetic", None)
-    assert "STAND-IN" in lines[0]
+    said = "Using the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST."
+    assert lines == [said]
 
 
 def test_no_mirror_is_one_line_that_says_what_to_do(capsys):
@@ -179,7 +182,10 @@ def test_the_stand_in_only_where_allowed_and_announced():
     found = resolve("auto", stand_in_allowed=True, announce=lines.append, mirrors=CLOSED)
     assert found.kind == "synthetic"
     assert lines[-1].startswith("WARNING: no mirror")
-    assert "STAND-IN" in lines[-1]
+    assert lines[-1].endswith(
+        "Going on with the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST. For the "
+        "real data: --data DIR or $FASHION_MNIST_DIR."
+    )
 
 
 def test_the_default_mirrors_go_through_the_proxy(home):
