@@ -183,6 +183,14 @@ def test_json_reads_back_as_it_was_written(value, tmp_path_factory):
     assert path.read_bytes().endswith(b"\n")
 
 
+def test_the_text_of_json_is_always_the_same():
+    """Sorted keys, an indent of one or one line, an end of line; hashes are made of it."""
+    assert to_json({"b": 1, "a": [1.5]}) == '{\n "a": [\n  1.5\n ],\n "b": 1\n}\n'
+    assert to_json({"b": 1, "a": [1.5]}, indent=None) == '{"a": [1.5], "b": 1}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        to_json(float("nan"))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [-float("inf")]])
 def test_what_is_not_json_is_not_written(value, tmp_path):
     """NaN and infinity would make files that other programs cannot read: they are errors here."""

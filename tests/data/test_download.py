@@ -48,6 +48,7 @@ class Mirror:
     get_delay: float = 0.0
     says_length: bool = True
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
+    agents: set[str | None] = field(default_factory=set)
 
     def gets(self) -> list[str | None]:
         return [asked for method, _, asked in self.seen if method == "GET"]
@@ -58,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.mirror.seen.append(("HEAD", self.path, None))
+        self.mirror.agents.add(self.headers["User-Agent"])
         time.sleep(self.mirror.head_delay)
         self.send_response(self.mirror.status)
         self.end_headers()
@@ -66,6 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         mirror = self.mirror
         asked = self.headers["Range"]
         mirror.seen.append(("GET", self.path, asked))
+        mirror.agents.add(self.headers["User-Agent"])
         time.sleep(mirror.get_delay)
         content = mirror.files.get(self.path.removeprefix("/"))
         if mirror.redirect:
@@ -163,6 +166,7 @@ def test_a_whole_download_with_progress(serve, cache):
     asked = len(mirror.seen)
     download(cache, FILES, mirrors=[mirror.url])
     assert len(mirror.seen) == asked
+    assert mirror.agents == {"fashion-compare"}
 
 
 def test_a_server_that_names_no_length(serve, cache):

@@ -83,6 +83,16 @@ def test_every_truncation_is_refused(scratch_file, cut, zipped):
     refused(scratch_file, whole[: cut % len(whole)])
 
 
+def test_a_gzip_cut_off_says_so(path):
+    """In its header, its content and its checksum; a raw file says how much is missing."""
+    whole = idx_bytes(np.random.default_rng(0).integers(0, 256, (5, 3, 2), np.uint8))
+    for cut in (3, 30, -5, -1):
+        assert refused(path, gzip.compress(whole)[:cut]) == (
+            f"{path} is a gzip file cut off before its end; delete it and get it again"
+        )
+    assert refused(path, whole[:-7]) == f"{path} is cut off: 7 bytes are missing; delete it and get it again"
+
+
 @given(content=st.binary(max_size=200), start=st.sampled_from([b"", b"\x1f\x8b\x08", b"\0\0\x08\x03"]))
 @settings(deadline=None)
 def test_arbitrary_bytes_never_crash(scratch_file, content, start):
@@ -109,9 +119,9 @@ def test_trailing_bytes(path):
     whole = idx_bytes(pixels(5, 3, 2))
     assert "bytes after its 5 items" in refused(path, whole + b"\0")
     assert "bytes after its 5 items" in refused(path, gzip.compress(whole + b"\0"))
-    assert "after its gzip content" in refused(path, gzip.compress(whole) + b"\0")
-    assert "after its gzip content" in refused(path, gzip.compress(whole) + gzip.compress(b""))
-    assert "after its gzip content" in refused(path, gzip.compress(whole) + gzip.compress(whole))
+    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + b"\0")
+    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + gzip.compress(b""))
+    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + gzip.compress(whole))
 
 
 @pytest.mark.parametrize("magic", [b"\1\0\x08\3", b"\0\1\x08\3", b"\0\0\x09\3", b"\0\0\x0d\3"])
