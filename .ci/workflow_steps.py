@@ -50,6 +50,7 @@ NOT_HERE = {
 }
 # By the step's name: variables that make it small enough.
 SMALLER = {"Run the changed studies and main's": {"MAIN_STUDY": "small.yaml", "DATA": "synthetic", "SEEDS": "1"}}
+_ADDED = "experiments/wider.yaml"
 _STUDY = """
 name: {name}
 seeds: 1
@@ -95,7 +96,8 @@ def checkout(place: Path) -> Path:
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
-        if (PROJECT / name).is_file():
+        # This checkout may be such a copy itself.
+        if (PROJECT / name).is_file() and name != _ADDED:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, copy / name)
     (copy / "small.yaml").write_text(_STUDY.format(name="small"), encoding="utf-8")
@@ -111,8 +113,8 @@ def checkout(place: Path) -> Path:
         ["git", "checkout", "--quiet", "-b", "experiment/small"],
     ):
         subprocess.run(command, cwd=copy, check=True)
-    (copy / "experiments").mkdir(exist_ok=True)
-    (copy / "experiments" / "wider.yaml").write_text(_STUDY.format(name="wider"), encoding="utf-8")
+    (copy / _ADDED).parent.mkdir(exist_ok=True)
+    (copy / _ADDED).write_text(_STUDY.format(name="wider"), encoding="utf-8")
     subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
     subprocess.run([*git, "commit", "--quiet", "--message", "experiment"], cwd=copy, check=True)
     (copy / ".venv").symlink_to(sys.prefix)
@@ -142,6 +144,7 @@ def run(step: Step, copy: Path) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=copy, check=True, capture_output=True, text=True).stdout
     github = {
         "GITHUB_SHA": head.strip(),
+        "GITHUB_REPOSITORY": "OWNER/fashion-compare",
         "GITHUB_REF_NAME": f"v{_version()}" if step.workflow == "release.yml" else "experiment/small",
         "GITHUB_STEP_SUMMARY": str(copy.parent / "summary.md"),
         # The installed package is that of another checkout: this one's comes first.

@@ -14,7 +14,7 @@ mkdir -p "$out"
 place=$(mktemp -d)
 session=fashion-compare-${GITHUB_RUN_ID:-$$}
 # A session that is left open goes on using compute units.
-trap 'colab stop -s "$session" || true; rm -rf "$place"' EXIT
+trap 'colab --auth adc stop -s "$session" || true; rm -rf "$place"' EXIT
 export GOOGLE_APPLICATION_CREDENTIALS=$place/credentials.json
 (umask 077 && printf '%s' "$COLAB_CREDENTIALS" >"$GOOGLE_APPLICATION_CREDENTIALS")
 unset COLAB_CREDENTIALS
@@ -23,10 +23,12 @@ if [ "$ACCELERATOR" != CPU ]; then
   gpu=(--gpu "$ACCELERATOR")
 fi
 cp "$notebook" "$place/executed.ipynb"
-colab new -s "$session" "${gpu[@]}"
-# By default a cell may take half a minute. Both are fetched whatever happened; a cell that failed leaves the status 0.
+colab --auth adc new -s "$session" "${gpu[@]}"
+# The study is kept in a folder there: mounting Drive would ask a person. Without --timeout a cell may take half a minute.
+# What was made is fetched whatever happened; the status says nothing about cells that failed.
 status=0
-colab exec -s "$session" -f "$place/executed.ipynb" --timeout 10800 || status=$?
+colab --auth adc exec -s "$session" -f "$place/executed.ipynb" \
+  --env FASHION_COMPARE_KEEP=/content/kept --timeout 10800 || status=$?
 cp "$place/executed_output.ipynb" "$out/executed.ipynb" || status=$?
-colab download -s "$session" "$report" "$out/report.html" || status=$?
+colab --auth adc download -s "$session" "$report" "$out/report.html" || status=$?
 exit "$status"
