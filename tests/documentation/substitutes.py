@@ -59,6 +59,7 @@ COMMANDS: dict[str, Instead | Start | Parsed] = {
     "fashion-compare run --tensorboard": Instead(
         "fashion-compare run away.yaml --tensorboard --data synthetic", _SMALL
     ),
+    "fashion-compare run --keep kept": Instead("fashion-compare run away.yaml --keep kept --data synthetic", _SMALL),
     "fashion-compare sensitivity": Instead(
         "fashion-compare sensitivity searched.yaml --data synthetic", "a small grid, on the stand-in: hours"
     ),
