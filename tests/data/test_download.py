@@ -258,7 +258,7 @@ def test_an_error_is_no_reason_to_start_over(serve, cache):
         (OSError("no number"), "no number"),
         (ValueError("x" * 300), "x" * 200),
     ],
-    ids=repr,
+    ids=["timeout", "its cause", "refused", "text", "cut off", "not printable", "no text", "no number", "long"],
 )
 def test_reasons_are_few_printable_words(error, words):
     """Of the cause where there is one, by its text, else by its kind; whatever a proxy says is cut short."""
