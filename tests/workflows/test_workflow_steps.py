@@ -1,5 +1,6 @@
 """The workflows' commands are the ones that run here, as far as they can."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_a_command_that_fails_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("RUN_WORKFLOWS" not in os.environ, reason="a quarter of an hour: RUN_WORKFLOWS=1 has it run")
 @pytest.mark.timeout(1800)
 def test_what_can_run_here_runs(tmp_path: Path) -> None:
     """In a copy of this checkout: lint, types, package and its use, an experiment beside main, notebook, notes."""
