@@ -12,9 +12,11 @@ from fashion_compare.comparison.pairs import (
     compare_all_metrics,
     compare_family,
     difference,
+    verdict_of,
 )
 from fashion_compare.comparison.together import agreement
 from fashion_compare.evaluation.contributions import METRICS
+from fashion_compare.evaluation.predictions import Predictions
 
 IMAGES = 1000
 
@@ -96,6 +98,7 @@ def test_the_evidence_is_scipys() -> None:
     assert row["p_sign_flip"] == pytest.approx(expected.pvalue)
     assert (row["sign_flip_floor"], row["probability_better"]) == (2 / 32, 3 / 5)
     assert (row["part"], row["metric"], row["family"]) == ("test", "accuracy", 1)
+    assert row["interval_covers"] == "seeds and images"
     assert row["a"] == {"model": "ffnn", "configuration": "a"}
     assert row["b"] == {"model": "ffnn", "configuration": "baseline"}
 
@@ -136,6 +139,9 @@ def test_what_is_undecided_needs_more_seeds_and_what_is_decided_none() -> None:
                 assert row["seeds_needed"] is None
     assert only(UNCLEAR)["smallest_difference_shown"] > abs(only(UNCLEAR)["mean"])
     assert only(CLEAR)["smallest_difference_shown"] < only(CLEAR)["mean"]
+    # Mean and deviation alike: √7 is the first to reach t(n - 1).
+    assert only([0.0, 0.01, 0.02])["seeds_needed"] == 7
+    assert only([-d for d in CLEAR])["seeds_needed"] is None
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (5, 8), (10, 9)])
@@ -148,7 +154,8 @@ def test_when_sign_flips_could_decide(comparisons: int, seeds: int) -> None:
 
 
 def test_more_than_sixteen_seeds_have_no_sign_flip_p() -> None:
-    """Its patterns would be too many; the line has None and keeps its verdict."""
+    """Its patterns would be too many; the line has None and keeps its verdict. Sixteen have one."""
+    assert only([0.01] * 16)["p_sign_flip"] == 2 / 2**16
     row = only(list(np.resize(CLEAR, 17)))
     assert (row["p_sign_flip"], row["verdict"]) == (None, "better")
 
@@ -257,3 +264,75 @@ def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
         a.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8 + apart)})
         b.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8)})
     return compare_family([(a, b)], "test", metric)[0]
+
+
+def test_pairs_chosen_out_of_more_are_corrected_for_all() -> None:
+    """One of a family of four: its p counts four times, and the line says so."""
+    row = compare_family([pair(UNCLEAR)], "test", "accuracy", family=4)[0]
+    assert row["p_holm"] == pytest.approx(min(1.0, 4 * row["p"]))
+    near = compare_family([pair([0.010, 0.005, 0.015, 0.013, 0.002])], "test", "accuracy", family=4)[0]
+    assert near["p_holm"] == pytest.approx(4 * near["p"])
+    assert (near["family"], near["verdict"]) == (4, "undecided")
+
+
+def test_a_family_without_a_test_has_as_many_as_it_has_lines() -> None:
+    """Two pairs with one seed each have no p; what they would need is corrected for two all the same."""
+    assert [row["family"] for row in compare_family([pair([0.1]), pair([0.2])], "test", "accuracy")] == [2, 2]
+
+
+def test_a_p_of_one_in_twenty_does_not_decide() -> None:
+    """Below 0.05 decides; 0.05 itself, no p, and two seeds do not."""
+    assert verdict_of(0.1, 0.0499, 3) == "better"
+    assert verdict_of(-0.1, 0.0499, 3) == "worse"
+    assert verdict_of(0.1, 0.05, 3) == "undecided"
+    assert verdict_of(0.1, None, 3) == "no verdict"
+    assert verdict_of(0.1, 0.001, 2) == "no verdict"
+
+
+def predicted(labels: Sequence[int], answers: Sequence[int], classes: int = 3) -> Predictions:
+    """Return predictions that give each image's answer nearly all probability."""
+    return Predictions(np.array(labels), (20 * np.eye(classes)[list(answers)]).astype(np.float32))
+
+
+def test_runs_are_added_from_what_they_predicted() -> None:
+    """Every metric has its column on every part; answers and labels are those of the test set, a byte an image."""
+    held = Scored("ffnn", "baseline")
+    assert held.seeds() == []
+    held.add_predictions(7, "test", predicted([0, 1, 2, 2], [0, 1, 1, 2]))
+    held.add_predictions(7, "validation", predicted([0, 1, 0], [1, 1, 1], classes=2))
+    held.add_predictions(3, "test", predicted([0, 1, 2, 2], [0, 0, 0, 0]))
+    assert held.seeds() == [3, 7]
+    assert set(held.columns["test"]) == set(held.columns["validation"]) == set(METRICS)
+    assert held.columns["test"]["accuracy"][7].tolist() == [1, 1, 0, 1]
+    assert held.columns["test"]["accuracy"][3].tolist() == [1, 0, 0, 0]
+    assert held.columns["validation"]["accuracy"][7].tolist() == [0, 1, 0]
+    assert held.columns["test"]["loss"][7] == pytest.approx([0, 0, 20, 0], abs=1e-6)
+    assert {seed: answers.tolist() for seed, answers in held.answers.items()} == {7: [0, 1, 1, 2], 3: [0, 0, 0, 0]}
+    assert held.answers[7].dtype == np.uint8
+    assert held.labels is not None
+    assert (held.labels.tolist(), held.classes) == ([0, 1, 2, 2], 3)
+
+
+def test_a_model_of_probabilities_is_paired_by_those() -> None:
+    """Its answers and their ranks come from the probabilities, not from the logits beside them."""
+    held = Scored("forest", "baseline")
+    probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
+    held.add_predictions(0, "test", Predictions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities))
+    assert held.columns["test"]["accuracy"][0].tolist() == [1, 1]
+    assert held.columns["test"]["auc_macro_ovr"][0].mean() == 1.0
+    assert held.answers[0].tolist() == [0, 1]
+
+
+def test_some_of_the_seeds_alone() -> None:
+    """The runs of those seeds, on every part; what the configuration is stays; None where it has none of them."""
+    whole = configuration("a", {0: 0.9, 1: 0.8, 2: 0.7}, model="cnn")
+    some = whole.only({0, 2, 9})
+    assert some is not None
+    assert (some.model, some.name, some.seeds()) == ("cnn", "a", [0, 2])
+    assert {part: sorted(held["accuracy"]) for part, held in some.columns.items()} == {
+        "test": [0, 2],
+        "validation": [0, 2],
+    }
+    assert some.interval("test", "accuracy").mean == pytest.approx(0.8)
+    assert whole.seeds() == [0, 1, 2]
+    assert whole.only({5}) is None

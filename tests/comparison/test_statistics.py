@@ -175,7 +175,7 @@ def test_the_floor_of_sign_flips(seeds: int, floor: float) -> None:
 def test_sign_flips_of_many_seeds_are_refused() -> None:
     """Above 16 seeds there are too many patterns: an error, not minutes of work."""
     assert sign_flip_p([0.01] * 16) == 2 / 2**16
-    with pytest.raises(ValueError, match="at most 16"):
+    with pytest.raises(ValueError, match=r"^the exact sign-flip test is meant for at most 16 seeds$"):
         sign_flip_p([0.01] * 17)
 
 
@@ -236,6 +236,7 @@ def test_the_seeds_needed_are_the_fewest(values: list[float], comparisons: int) 
 def test_seeds_needed_when_nothing_can_be_said() -> None:
     """One seed, no spread, and a difference that a thousand seeds would not settle, give None."""
     assert seeds_needed([0.01], 1) is None
+    assert seeds_needed([1.0], 1) is None
     assert seeds_needed([0.01, 0.01, 0.01], 1) is None
     assert seeds_needed([1.0, -1.0, 0.001], 5) is None
 
@@ -257,3 +258,32 @@ def test_one_seed_has_an_interval_over_images_alone():
     assert found["covers"] == "images only"
     assert found["deviation_over_seeds"] is None
     assert found["interval"][0] < found["mean"] == 0.75 < found["interval"][1]
+
+
+def test_seeds_that_hardly_differ_are_still_seeds() -> None:
+    """Two scores 2e-7 apart are more than rounding: half of it times t(1), not the images' interval of zero."""
+    got = mean_interval([np.full(100, 0.5 + 1e-7), np.full(100, 0.5 - 1e-7)])
+    assert (got.high - got.low) / 2 == pytest.approx(12.706204736 * 1e-7, rel=1e-6)
+
+
+def test_a_spread_below_whole_images_by_hand() -> None:
+    """Three equal differences of one image: t = √3·√6 = √18, and with two degrees p = 1 - √(18/20)."""
+    assert paired_t_p([0.01] * 3, resolution=0.01) == pytest.approx(1 - math.sqrt(0.9))
+
+
+def test_two_seeds_show_differences_by_hand() -> None:
+    """Differences of 1 and 3 points: a mean of t(1) = 12.706 standard errors, each one point."""
+    assert smallest_difference_shown([0.01, 0.03], 1) == pytest.approx(0.12706204736)
+    assert smallest_difference_shown([0.01], 1) is None
+
+
+@pytest.mark.parametrize(("comparisons", "seeds"), [(1, 7), (3, 10)])
+def test_the_seeds_needed_by_hand(comparisons: int, seeds: int) -> None:
+    """Mean and deviation alike: √n has to reach t(n - 1) from the tables: 2.45 at 7, corrected for three 2.93 at 10."""
+    assert seeds_needed([0.0, 0.01, 0.02], comparisons) == seeds
+
+
+@pytest.mark.parametrize(("effect", "seeds"), [(0.06207, 1000), (0.06204, None)])
+def test_a_thousand_seeds_are_the_most(effect: float, seeds: int | None) -> None:
+    """An effect of 1.9623/√1000 = 0.06205 is the least that a thousand would show."""
+    assert seeds_needed([effect - math.sqrt(0.5), effect + math.sqrt(0.5)], 1) == seeds

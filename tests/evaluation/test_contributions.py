@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
-from fashion_compare.evaluation.contributions import METRICS, contributions
+from fashion_compare.evaluation.contributions import METRICS, class_contributions, contributions
 from fashion_compare.evaluation.metrics import scores
 
 
@@ -153,3 +153,33 @@ def test_an_absent_class_is_left_out_of_the_auc_and_counts_as_zero_in_f1() -> No
     alone = contributions(np.zeros(80, np.int64), logits)
     assert np.isnan(alone["auc_macro_ovr"]).all()
     assert np.isfinite(alone["f1_macro"]).all()
+
+
+def test_the_auc_column_by_hand() -> None:
+    """Two against two, one pair of four ranked wrong: 0.75 and twice what each placement is above or below it."""
+    shares = np.array([0.9, 0.4, 0.6, 0.2])
+    probabilities = np.stack([1 - shares, shares], axis=1)
+    columns = contributions(np.array([1, 1, 0, 0]), np.log(probabilities), probabilities)
+    # Placements 1 and 1/2 of the positives, 1/2 and 1 of the negatives; for the other class the same.
+    assert columns["auc_macro_ovr"] == pytest.approx([1.25, 0.25, 0.25, 1.25])
+
+
+def test_columns_of_a_class_by_hand() -> None:
+    """Six images, two mistakes: what a right answer adds to precision or recall, and what a wrong one takes away."""
+    columns = class_contributions(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 1, 2, 0]), 3)
+    assert set(columns) == {"precision", "recall", "f1"}
+    # Class 1 is called three times, twice rightly: 2/3 + 2·([right] - 2/3·[called]).
+    assert columns["precision"][:, 1] == pytest.approx([2 / 3, -2 / 3, 4 / 3, 4 / 3, 2 / 3, 2 / 3])
+    # Class 2 has two images, one right: 1/2 + 3·([right] - 1/2·[of the class]).
+    assert columns["recall"][:, 2] == pytest.approx([1 / 2, 1 / 2, 1 / 2, 1 / 2, 2, -1])
+    # Class 0, two images, called twice, once rightly: 1/2 + 3/2·(2·[right] - 1/2·([of the class] + [called])).
+    assert columns["f1"][:, 0] == pytest.approx([2, -1 / 4, 1 / 2, 1 / 2, 1 / 2, -1 / 4])
+
+
+def test_a_model_of_probabilities_contributes_by_those() -> None:
+    """Answers and ranks are those of its probabilities, whatever the logits beside them say."""
+    probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
+    columns = contributions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities)
+    assert columns["accuracy"].tolist() == [1.0, 1.0]
+    assert columns["auc_macro_ovr"].mean() == 1.0
+    assert columns["loss"] == pytest.approx([math.log(2)] * 2)

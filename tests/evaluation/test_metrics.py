@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -161,3 +162,27 @@ def test_scores_are_plain_json() -> None:
     assert json.loads(json.dumps(got, allow_nan=False)) == got
     assert set(SCALAR_METRICS) | {"per_class", "confusion"} == set(got)
     assert set(METRICS) <= set(SCALAR_METRICS)
+
+
+def test_a_model_of_probabilities_is_scored_by_those() -> None:
+    """Answers, Brier score, calibration and AUC are of its probabilities; only the loss is of its log probabilities."""
+    probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
+    same = np.zeros((2, 2), np.float32)
+    got = scores(np.array([0, 1]), same, probabilities)
+    assert got["accuracy"] == 1.0
+    assert got["confusion"] == [[1, 0], [0, 1]]
+    # (0.2² + 0.2² + 0.4² + 0.4²) / 2, and bins with 0.8 and 0.6 where both are right.
+    assert got["brier"] == pytest.approx(0.2)
+    assert got["ece"] == pytest.approx((0.2 + 0.4) / 2)
+    assert got["auc_macro_ovr"] == 1.0
+    assert got["loss"] == pytest.approx(math.log(2))
+
+
+def test_a_class_that_nobody_names_keeps_its_place() -> None:
+    """Neither among the labels nor ever called: the confusion matrix has an empty row and column, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = scores(np.array([0, 2]), np.array([[9, 0, 0], [9, 0, 0]], np.float32))
+    assert got["confusion"] == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert [held["images"] for held in got["per_class"]] == [1, 0, 1]
+    assert got["f1_macro"] == pytest.approx(2 / 9)

@@ -49,3 +49,23 @@ def test_no_curve_without_both_sides() -> None:
     alone = np.zeros(len(labels), np.int64)
     assert one_vs_rest_auc(alone, probabilities)[0] == [None] * 4
     assert one_vs_rest_curves(alone, probabilities) == [None] * 4
+
+
+def test_two_images_make_one_pair_each_way_and_four_pooled() -> None:
+    """Each class has one pair, ranked right; of the four pooled pairs only 0.3 against 0.7 is ranked wrong."""
+    areas, micro = one_vs_rest_auc(np.array([0, 1]), np.array([[0.8, 0.2], [0.7, 0.3]]))
+    assert areas == [1.0, 1.0]
+    assert micro == 0.75
+
+
+def test_one_class_alone_has_no_average_either() -> None:
+    """Where there is one class, every decision is the same, and neither area is defined."""
+    assert one_vs_rest_auc(np.array([0, 0]), np.ones((2, 1))) == ([None], None)
+
+
+def test_one_image_of_a_class_is_enough_for_a_curve() -> None:
+    """A single positive has a curve of one step: up when its threshold is reached, and the negatives follow."""
+    curve = one_vs_rest_curves(np.array([0, 1, 1]), np.array([[0.6, 0.4], [0.7, 0.3], [0.1, 0.9]]))[0]
+    assert curve is not None
+    assert curve.false_positive_rate.tolist() == [0.0, 0.5, 0.5, 1.0]
+    assert curve.true_positive_rate.tolist() == [0.0, 0.0, 1.0, 1.0]
