@@ -235,6 +235,7 @@ def test_the_seeds_needed_are_the_fewest(values: list[float], comparisons: int) 
 
 def test_seeds_needed_when_nothing_can_be_said() -> None:
     """One seed, no spread, and a difference that a thousand seeds would not settle, give None."""
+    assert seeds_needed([], 1) is None
     assert seeds_needed([0.01], 1) is None
     assert seeds_needed([1.0], 1) is None
     assert seeds_needed([0.01, 0.01, 0.01], 1) is None
@@ -244,6 +245,9 @@ def test_seeds_needed_when_nothing_can_be_said() -> None:
 def test_seeds_needed_takes_rounding_for_no_spread() -> None:
     """Differences that are the same but for the last bit leave no spread to judge by."""
     assert seeds_needed([0.1 + 0.2, 0.3, 0.3], 1) is None
+    # Of a thousand, the last bits are a thousand times as large.
+    assert seeds_needed([1000.1, 1000.1 + 1e-10], 1) is None
+    assert paired_t_p([1000.1, 1000.1 + 1e-10]) == 0.0
 
 
 def test_seeds_needed_are_enough_for_a_verdict() -> None:
