@@ -431,6 +431,22 @@ def test_a_damaged_config_is_the_users_error(held, tmp_path):
     assert directory.config.read_text() == held
 
 
+def test_leftovers_of_a_killed_process_are_removed(tmp_path):
+    """Half-written files of the run and of its checkpoint; whole files, and what others call so, stay."""
+    directory = RunDirectory(tmp_path)
+    directory.claim(IDENTITY)
+    write_bytes(directory.checkpoint, b"")
+    left = [directory.path / ".config.json.1-a.tmp", directory.checkpoint.parent / ".state.safetensors.1-a.tmp"]
+    mine = directory.path / "notes.tmp"
+    for path in [*left, mine]:
+        path.write_bytes(b"half")
+    directory.remove_leftovers()
+    assert not any(path.exists() for path in left)
+    assert mine.exists()
+    assert directory.checkpoint.exists()
+    assert directory.claimed_hash() == identity_hash(IDENTITY)
+
+
 def test_a_run_is_done_when_its_result_is_there(tmp_path):
     """Not before, whatever else has been written."""
     directory = RunDirectory(tmp_path)

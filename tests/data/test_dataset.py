@@ -20,6 +20,7 @@ from fashion_compare.data.dataset import (
     Dataset,
     evaluation_part,
     load,
+    pixel_statistics,
     stratified_split,
     training_subset,
 )
@@ -294,3 +295,13 @@ def test_loading_the_real_data_is_quick(real_source):
     start = time.perf_counter()
     load(real_source)
     assert time.perf_counter() - start < 1.5
+
+
+@pytest.mark.parametrize("images", [1, 999, 1000, 2001])
+def test_mean_and_deviation_are_numpys(images):
+    """Of every pixel, however many images there are."""
+    pixels = np.random.default_rng(images).integers(0, 256, (images, 4, 3), np.uint8)
+    pixels[: images // 2] //= 3
+    mean, deviation = pixel_statistics(pixels)
+    assert mean == pytest.approx(pixels.mean(dtype=np.float64), rel=1e-12)
+    assert deviation == pytest.approx(pixels.std(dtype=np.float64), rel=1e-12)
