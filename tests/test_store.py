@@ -183,10 +183,12 @@ def test_json_reads_back_as_it_was_written(value, tmp_path_factory):
     assert path.read_bytes().endswith(b"\n")
 
 
-def test_the_text_of_json_is_always_the_same():
+def test_the_text_of_json_is_always_the_same(tmp_path):
     """Sorted keys, an indent of one or one line, an end of line; hashes are made of it."""
     assert to_json({"b": 1, "a": [1.5]}) == '{\n "a": [\n  1.5\n ],\n "b": 1\n}\n'
     assert to_json({"b": 1, "a": [1.5]}, indent=None) == '{"a": [1.5], "b": 1}\n'
+    write_json(tmp_path / "a", {"b": "ü", "a": [1.5]})
+    assert (tmp_path / "a").read_bytes() == to_json({"b": "ü", "a": [1.5]}).encode()
     with pytest.raises(ValueError, match="JSON"):
         to_json(float("nan"))
 
