@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,9 +116,8 @@ def test_a_full_disk_leaves_the_old_content(target, function, monkeypatch):
     monkeypatch.setattr(os, function, fail)
     with pytest.raises(UserError) as caught:
         write_bytes(path, b"new")
-    message = one_line(caught)
-    assert str(path) in message
-    assert os.strerror(errno.ENOSPC) in message
+    reason = os.strerror(errno.ENOSPC)
+    assert one_line(caught) == f"cannot write {path}: {reason}; check space and rights"
     assert content(path) == old
     assert names(path.parent) == ([] if old is None else ["file.bin"])
 
@@ -302,7 +302,10 @@ def test_a_missing_safetensors_file_is_the_users_error(tmp_path):
     """As is one that is not there."""
     with pytest.raises(UserError) as caught:
         load_arrays(tmp_path / "none.safetensors")
-    assert "none.safetensors" in one_line(caught)
+    reason = os.strerror(errno.ENOENT)
+    assert one_line(caught) == (
+        f"cannot read {tmp_path / 'none.safetensors'}: {reason}; delete its directory to train the run again"
+    )
 
 
 def test_npz_files_are_numpys(tmp_path):
@@ -316,6 +319,32 @@ def test_npz_files_are_numpys(tmp_path):
         for name, value in arrays.items():
             assert (read[name].dtype, read[name].shape) == (value.dtype, value.shape)
             np.testing.assert_array_equal(read[name], value)
+
+
+def test_a_missing_npz_file_is_the_users_error(tmp_path):
+    """The line ends in what the caller advises, and else in what fits a run's file."""
+    reason = os.strerror(errno.ENOENT)
+    for advice in ({}, {"advice": "name another"}):
+        with pytest.raises(UserError) as caught:
+            load_npz(tmp_path / "none", ["a"], **advice)
+        said = advice.get("advice", "delete its directory")
+        assert one_line(caught) == f"cannot read {tmp_path / 'none'}: {reason}; {said}"
+
+
+def test_objects_in_an_npz_file_are_not_unpickled(tmp_path):
+    """An array of objects is code to be run: it is refused, and has not run."""
+    path, ran = tmp_path / "objects.npz", tmp_path / "ran"
+
+    class Armed:
+        def __reduce__(self):
+            return Path.touch, (ran,)
+
+    np.savez(path, a=np.array([Armed()], object), b=np.arange(3))
+    with pytest.raises(UserError) as caught:
+        load_npz(path, ["a"])
+    assert f"{path} is not a whole .npz file" in one_line(caught)
+    assert not ran.exists()
+    assert load_npz(path, ["b"])["b"].tolist() == [0, 1, 2]
 
 
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
@@ -514,6 +543,22 @@ def test_damaged_metrics_are_the_users_error(line, tmp_path):
     assert "delete" in message
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (HISTORY[0], "line 2 is not epoch 1's"),
+        (HISTORY[1] | {"penalty": None}, "line 2 has no number as penalty"),
+    ],
+)
+def test_a_damaged_line_of_metrics_is_named(line, said, tmp_path):
+    """Lines count from one as editors do, epochs from zero."""
+    directory = RunDirectory(tmp_path)
+    directory.write_metrics([HISTORY[0], line])
+    with pytest.raises(UserError) as caught:
+        directory.read_metrics()
+    assert one_line(caught) == f"{directory.metrics} is damaged ({said}); delete {tmp_path} to train it again"
+
+
 def test_a_run_of_a_newer_version_is_refused_as_that(tmp_path):
     """Its format is named, and the one known here; an older one is another run like any."""
     directory = RunDirectory(tmp_path)
@@ -558,6 +603,9 @@ def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path):
     with pytest.raises(UserError) as caught:
         load_npz(path, ["a", "b"], maximum_bytes=1 << 20)
     assert "unpacked it is larger than 1 MiB" in one_line(caught)
+    # NumPy's own header is 128 bytes.
+    np.savez_compressed(path, a=np.zeros((1 << 20) - 128, np.uint8))
+    assert load_npz(path, ["a"], maximum_bytes=1 << 20)["a"].size == (1 << 20) - 128
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG])

@@ -1,5 +1,6 @@
 """Downloads, against a real TLS server on the loopback: whole, resumed, wrong, redirected, unreachable."""
 
+import errno
 import gzip
 import hashlib
 import http.client
@@ -20,7 +21,7 @@ import pytest
 import trustme
 
 from fashion_compare.data import download as module
-from fashion_compare.data import sources
+from fashion_compare.data import sources, transfer
 from fashion_compare.data.download import NoMirrorReachable, download
 from fashion_compare.data.sources import FILE_NAMES, resolve
 from fashion_compare.data.transfer import reason_of
@@ -41,11 +42,13 @@ class Mirror:
     files: dict[str, bytes] = field(default_factory=lambda: {NAME: CONTENT})
     cuts: list[int] = field(default_factory=list)  # bytes after which to hang up, one for each next GET
     honours_range: bool = True
-    range_shift: int = 0  # answers to Range begin so many bytes late, and say so
+    range_shift: int = 0  # answers to Range begin so many bytes late
+    says_range: bool = True
     status: int = 200
     redirect: str = ""
     head_delay: float = 0.0
     get_delay: float = 0.0
+    silence: float = 0.0  # after the last byte, before hanging up
     says_length: bool = True
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
     agents: set[str | None] = field(default_factory=set)
@@ -85,12 +88,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        if start:
+        if start and mirror.says_range:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if mirror.says_length:
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         self.wfile.write(content[start : start + mirror.cuts.pop(0)] if mirror.cuts else content[start:])
+        time.sleep(mirror.silence)
 
     def log_message(self, *args: object) -> None:
         """Keep quiet."""
@@ -223,9 +227,10 @@ def test_a_server_that_ignores_range_starts_over(serve, cache):
     assert mirror.gets() == [None, "bytes=70000-"]
 
 
-def test_a_server_that_sends_another_part_starts_over(serve, cache):
-    """An answer to Range that begins elsewhere is not appended: the file is asked for once more, as a whole."""
-    mirror = serve(range_shift=1)
+@pytest.mark.parametrize("says_range", [True, False])
+def test_a_server_that_sends_another_part_starts_over(serve, cache, says_range):
+    """An answer to Range that begins elsewhere, or nobody knows where, is not appended: the whole file is asked for."""
+    mirror = serve(range_shift=1, says_range=says_range)
     cache.mkdir(parents=True)
     (cache / f"{NAME}.part").write_bytes(CONTENT[:100])
     seen: list[tuple[int, int, str]] = []
@@ -275,6 +280,31 @@ def test_a_mirror_that_keeps_hanging_up_leaves_the_part(serve, cache):
     delivered(cache)
 
 
+def test_a_mirror_that_sends_nothing_is_asked_once(serve, cache):
+    """Trying again is for what went further than before."""
+    mirror = serve(cuts=[0] * 9)
+    assert f"cut off after 0 of {len(CONTENT)} bytes" in refused(cache, mirror)
+    assert mirror.gets() == [None]
+
+
+def test_a_mirror_that_falls_silent_is_left(serve, cache, monkeypatch):
+    """Before its answer or in the middle of it: the line says so, and what came is kept."""
+    monkeypatch.setattr(transfer, "_STALL_SECONDS", 0.3)
+    assert re.search(r"127\.0\.0\.1:\d+: file\.gz: timed out\)$", refused(cache, serve(get_delay=3)))
+    assert not (cache / f"{NAME}.part").exists()
+    silent = serve(cuts=[1000, 0], silence=3)
+    assert re.search(r": file\.gz was cut off \(timed out\)\)$", refused(cache, silent))
+    assert (cache / f"{NAME}.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_request_waits_as_long_as_it_may(serve):
+    """The time given is that of the answer."""
+    start = time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        transfer.open_https(serve(get_delay=5).url + NAME, 0.3)
+    assert time.monotonic() - start < 3
+
+
 def test_a_wrong_checksum_goes_to_the_next_mirror(serve, cache):
     """Wrong bytes are deleted, and the next mirror is asked from the start."""
     wrong, right = serve(files={NAME: CONTENT[:-1] + b"\1"}), serve(head_delay=0.5)
@@ -295,8 +325,11 @@ def test_all_wrong_is_an_error_with_both_hashes(serve, cache):
 
 def test_a_web_page_is_named(serve, cache):
     """A proxy's page in the file's place is called a web page."""
-    assert "web page" in refused(cache, serve(files={NAME: b"<html>Please sign in</html>"}))
-    assert "not a gzip file" in refused(cache, serve(files={NAME: b"Please sign in"}))
+    page, text = b"<html>Please sign in</html>", b"Please sign in"
+    said = "file.gz came as a web page: a proxy's or a sign-in page?)"
+    assert refused(cache, serve(files={NAME: page})).endswith(f": {said}")
+    said = "file.gz came as something that is not a gzip file)"
+    assert refused(cache, serve(files={NAME: text})).endswith(f": {said}")
 
 
 def test_a_mirror_that_answers_but_fails_is_no_unreachable_one(serve, cache):
@@ -314,13 +347,13 @@ def test_redirects_stay_on_https(serve, cache):
     (cache / NAME).unlink()
     before = len(behind.seen)
     plain = behind.url.replace("https:", "http:") + NAME
-    assert "redirects to an address without https" in refused(cache, serve(redirect=plain))
+    assert refused(cache, serve(redirect=plain)).endswith(": redirects to an address without https)")
     assert len(behind.seen) == before
 
 
 def test_a_mirror_without_https_is_refused(cache):
     """An http mirror is never asked."""
-    with pytest.raises(DataError, match="is not an https address"):
+    with pytest.raises(DataError, match=r"127\.0\.0\.1:9: is not an https address\)$"):
         download(cache, FILES, mirrors=["http://127.0.0.1:9/"])
 
 
@@ -334,8 +367,9 @@ def test_too_large(serve, cache, says_length):
 def test_unreachable_is_quick_and_makes_no_directory(cache):
     """Refused connections are known at once, not after the deadline."""
     start = time.monotonic()
-    with pytest.raises(NoMirrorReachable, match=r"127\.0\.0\.1:9: Connection refused"):
-        download(cache, FILES, mirrors=[CLOSED])
+    said = r"\(127\.0\.0\.1:9: Connection refused; 127\.0\.0\.1:1: Connection refused\)$"
+    with pytest.raises(NoMirrorReachable, match=said):
+        download(cache, FILES, mirrors=[CLOSED, CLOSED.replace(":9/", ":1/")])
     assert time.monotonic() - start < 5
     assert not cache.exists()
 
@@ -358,7 +392,7 @@ def test_a_hanging_name_server_does_not_hold_the_deadline_up(cache, monkeypatch)
 
     monkeypatch.setattr("socket.getaddrinfo", hang)
     start = time.monotonic()
-    with pytest.raises(NoMirrorReachable, match="no answer"):
+    with pytest.raises(NoMirrorReachable, match=r"\(mirror\.invalid: no answer\)$"):
         download(cache, FILES, mirrors=["https://mirror.invalid/"], reach_seconds=0.3)
     assert time.monotonic() - start < 2
     over.set()
@@ -382,7 +416,9 @@ def test_an_untrusted_certificate(serve, cache, monkeypatch):
 def test_a_directory_that_cannot_be_made(serve, tmp_path):
     """A file in the directory's way is one clear line."""
     (tmp_path / "taken").write_text("")
-    assert "cannot write into" in refused(tmp_path / "taken" / "cache", serve())
+    reason = os.strerror(errno.ENOTDIR)
+    place = tmp_path / "taken" / "cache"
+    assert refused(place, serve()) == f"cannot write into {place}: {reason}; check space and rights"
 
 
 def test_two_processes_do_not_disturb_each_other(serve, cache):

@@ -1,9 +1,11 @@
 """The IDX reader: what is well-formed is read exactly, everything else is one clear error."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import io
+import os
 import struct
 import tracemalloc
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fashion_compare.data.idx import read_idx
+from fashion_compare.data.idx import looks_like_a_web_page, read_idx
 from fashion_compare.errors import DataError
 
 
@@ -172,12 +174,15 @@ def test_wrong_crc_or_length(path, back):
 
 def test_web_page_and_empty_file(path):
     """What a sign-in page or a full disk leaves behind is named."""
-    assert "web page" in refused(path, b"\r\n<!DOCTYPE html><title>Sign in</title>")
-    assert "is empty" in refused(path, b"")
+    page = b"\xef\xbb\xbf \t\r\n<!DOCTYPE html><title>Sign in</title>"
+    assert refused(path, page) == f"{path} is a web page, not an IDX file; delete it and get it again"
+    assert refused(path, b"") == f"{path} is empty; delete it and get it again"
+    assert not looks_like_a_web_page(b"X<")
 
 
 def test_unreadable(tmp_path):
     """A missing file and a directory are one clear line too."""
-    for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(DataError, match="cannot read"):
+    for path, reason in ((tmp_path / "none", errno.ENOENT), (tmp_path, errno.EISDIR)):
+        with pytest.raises(DataError) as caught:
             read_idx(path, (), 1)
+        assert str(caught.value) == f"cannot read {path}: {os.strerror(reason)}; check the file and its rights"
