@@ -23,9 +23,10 @@ def test_a_directory_that_leads_out_is_refused(study: Path, tmp_path: Path) -> N
     for target in (tmp_path / "elsewhere", Path("../../../elsewhere"), tmp_path):
         link = study / "cnn" / "baseline"
         link.symlink_to(target)
-        with pytest.raises(UserError, match=r"cnn/baseline is a symbolic link out of ") as caught:
+        with pytest.raises(UserError) as caught:
             refuse_links_out(study)
-        assert "\n" not in str(caught.value)
+        said = f"{link} is a symbolic link out of {study}, where nothing is written; remove it, or make it a directory"
+        assert str(caught.value) == said
         link.unlink()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fashion_compare.data import sources
-from fashion_compare.data.dataset import CLASS_NAMES, load, notes
+from fashion_compare.data.dataset import CLASS_NAMES, load, notes, stratified_split
 from fashion_compare.data.sources import FILE_NAMES, Source, resolve
 from fashion_compare.errors import DataError, UsageError
 
@@ -47,6 +47,14 @@ def test_it_is_read_and_named_by_its_hashes(other: Path) -> None:
     # Two of thirty: one in twelve.
     assert np.bincount(loaded.validation_labels, minlength=10).tolist() == [2] * 9 + [0]
     assert (len(loaded.train_labels), len(loaded.test_images)) == (252, 4)
+    held_out = stratified_split(np.arange(270) % 9)[1]
+    assert loaded.split_sha256 == hashlib.sha256(held_out.astype("<i8").tobytes()).hexdigest()
+
+
+def test_it_may_have_more_test_images_than_fashion_mnist(tmp_path: Path) -> None:
+    """10,000 are Fashion-MNIST's, not a limit for other data."""
+    source = resolve(str(written(tmp_path / "many", [0, 0, 1, 1], np.arange(10_001) % 2)), any_idx=True)
+    assert len(load(source).test_images) == 10_001
 
 
 def test_what_is_missing_from_it_is_said(other: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -130,7 +131,10 @@ def test_one_wrong_byte_is_refused(altered, copy):
     with pytest.raises(DataError, match="is not Fashion-MNIST") as caught:
         altered(TRAIN_IMAGES, bytes(content))
     assert copy[1][TRAIN_IMAGES] in str(caught.value)
-    assert hashlib.sha256(content).hexdigest() in str(caught.value)
+    assert str(caught.value).endswith(
+        f"SHA-256 {hashlib.sha256(content).hexdigest()}, expected {copy[1][TRAIN_IMAGES]}; "
+        "delete it, name another directory with --data DIR, or take it as it is with --any-idx"
+    )
     assert "\n" not in str(caught.value)
 
 
@@ -145,7 +149,9 @@ def test_mnist_is_called_by_its_name(altered, monkeypatch):
     digits = gzip.compress(idx_bytes(np.zeros(60_000, np.uint8)))
     known = hashlib.sha256(gzip.decompress(digits)).hexdigest()
     monkeypatch.setattr(module, "MNIST_SHA256", module.MNIST_SHA256 | {TRAIN_LABELS: known})
-    with pytest.raises(DataError, match=r"is MNIST \(handwritten digits\), not Fashion-MNIST"):
+    with pytest.raises(
+        DataError, match=rf"{TRAIN_LABELS}\S* is MNIST \(handwritten digits\), not Fashion-MNIST: SHA-256"
+    ):
         altered(TRAIN_LABELS, digits)
 
 
@@ -160,6 +166,7 @@ def test_labels_and_counts_are_checked(altered):
     for labels, message in (
         (np.full(10_000, 10, np.uint8), "holds label 10"),
         (np.zeros(9_999, np.uint8), "holds 9999 items, expected 10000"),
+        (np.zeros(10_001, np.uint8), "declares 10001 items, expected at most 10000"),
     ):
         content = idx_bytes(labels)
         with pytest.raises(DataError, match=message):
@@ -232,6 +239,21 @@ def test_training_subsets_are_nested_and_proportional(loaded):
         np.testing.assert_array_equal(subset.train_labels, loaded.train_labels[where])
         assert subset.test_images is loaded.test_images
         assert subset.validation_images is loaded.validation_images
+
+
+@pytest.mark.parametrize(("images", "counts"), [(1, [1, 0]), (3, [2, 1]), (4, [3, 1]), (100, [75, 25])])
+def test_a_subset_of_unequal_classes_is_proportional(images, counts, tiny_dataset):
+    """Of 300 and 100 images a small subset has three of the one for each of the other, rounded."""
+    labels = np.repeat([0, 1], [300, 100])
+    subset = training_subset(replace(tiny_dataset, train_labels=labels), images)
+    assert np.bincount(subset.train_labels, minlength=2).tolist() == counts
+
+
+def test_the_order_of_subsets_never_changes(tiny_dataset):
+    """Which images a study of ten has is pinned, as the split is: results of another version stay comparable."""
+    numbered = np.arange(400, dtype=np.uint16)
+    held = replace(tiny_dataset, train_images=numbered, train_labels=numbered.astype(np.int64) % 10)
+    assert training_subset(held, 10).train_images.tolist() == [24, 137, 150, 162, 243, 245, 279, 286, 311, 388]
 
 
 def test_the_whole_training_set_is_not_copied(loaded):

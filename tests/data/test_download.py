@@ -488,6 +488,16 @@ class TestResolve:
                 self.resolve(mirror, stand_in_allowed=True)
             assert not isinstance(caught.value, NoMirrorReachable)
 
+    def test_waiting_for_another_process_is_said(self, serve, monkeypatch):
+        """Nobody has to guess why nothing happens."""
+        monkeypatch.setattr(module, "_LOCK_SECONDS", 0.2)
+        lines: list[str] = []
+        cache = sources.cache_directory()
+        cache.mkdir(parents=True)
+        with module._alone_in(cache, lines.append), pytest.raises(DataError, match="stop it"):
+            resolve(announce=lines.append, mirrors=[serve(files=SERVED).url], published=PUBLISHED)
+        assert lines[-1] == f"waiting for another process that downloads into {cache}"
+
     def test_silence_is_the_reason_for_the_stand_in(self, serve):
         """No answer by the deadline, and permission: the stand-in."""
         mirror = serve(head_delay=3)
