@@ -73,8 +73,11 @@ def assert_same(local: list[Run], root: Path) -> None:
 
 def through_dask(local: list[Run], root: Path, scheduler: Scheduler | None) -> dict[str, str]:
     open_pool = partial(dask_pool, dataset=dataset_of(SOURCE), scheduler=scheduler, workers=2)
+    before = dict(os.environ)
     outcome = run_all([replace(run, root=root) for run in local], workers=IN_FLIGHT, open_pool=open_pool)
     assert len(outcome.trained) == 4
+    # What the workers' environment needs is set while they run alone.
+    assert dict(os.environ) == before
     return outcome.failures
 
 

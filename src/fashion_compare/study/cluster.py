@@ -22,7 +22,7 @@ from distributed.security import Security
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.store import RunDirectory, write_bytes
-from fashion_compare.study.local import WORKER_ENVIRONMENT
+from fashion_compare.study.local import WORKER_ENVIRONMENT, environment_put_back
 from fashion_compare.study.plan import Run
 
 # Handed over at a time: enough for workers that join later, without the scheduler knowing of all the others.
@@ -70,7 +70,12 @@ def dask_pool(_in_flight: int, *, dataset: Dataset, scheduler: Scheduler | None,
         UserError: no scheduler answers at the address.
     """
     environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
-    with dask.config.set(environment), tempfile.TemporaryDirectory(prefix="fashion-compare-") as scratch:
+    with (
+        dask.config.set(environment),
+        # dask's nannies set it in this process, for good.
+        environment_put_back(),
+        tempfile.TemporaryDirectory(prefix="fashion-compare-") as scratch,
+    ):
         if scheduler is None:
             cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers,

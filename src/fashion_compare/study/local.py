@@ -27,24 +27,30 @@ def available_cores() -> int:
 def local_pool(workers: int) -> Iterator[Executor]:
     """Yield a pool of so many processes; left by an exception, they are stopped where they are."""
     others = set(multiprocessing.active_children())
-    inherited = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
-    os.environ.update(WORKER_ENVIRONMENT)
-    pool = _Pool(max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    with environment_put_back():
+        os.environ.update(WORKER_ENVIRONMENT)
+        pool = _Pool(max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+        try:
+            yield pool
+            pool.shutdown()
+        except BaseException:
+            # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+            raise
+
+
+@contextmanager
+def environment_put_back() -> Iterator[None]:
+    """Leave this process's environment as it was, whatever workers needed to inherit when they started."""
+    before = dict(os.environ)
     try:
-        yield pool
-        pool.shutdown()
-    except BaseException:
-        # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
+        yield
     finally:
-        for name, value in inherited.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 class _Pool(ProcessPoolExecutor):
