@@ -51,7 +51,8 @@ import subprocess
 import sys
 
 if PACKAGE:  # empty: what is installed already
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", PACKAGE], check=True)
+    options = ["--quiet", "--no-deps", "--force-reinstall"]  # a later commit may have the same version
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, PACKAGE], check=True)
 
 from fashion_compare.notebook import install_missing
 
@@ -75,7 +76,9 @@ KEEP = os.environ.get("FASHION_COMPARE_KEEP") or mount_drive()""",
     """\
 # Run, and go on after a disconnect
 
-Results are written on this machine, and copied to Drive every few minutes and in the end. The same cell goes on.""",
+Results are written on this machine, and copied to Drive every few minutes, after the last run and in the end. The same
+cell goes on. To start afresh, delete the study's `.tar` in Drive. Drive uploads a little after that: leave the machine
+connected for a minute.""",
     """\
 from fashion_compare.notebook import command
 

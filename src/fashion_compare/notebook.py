@@ -97,11 +97,15 @@ def command(*words: str) -> None:
             for line in process.stdout:
                 print(line, end="", flush=True)
         except KeyboardInterrupt:
-            # It was interrupted as well, and is about to put its files in order.
-            process.wait()
+            # It was interrupted as well, and says how it puts its files in order.
+            for line in process.stdout:
+                print(line, end="", flush=True)
             raise
     if process.returncode:
-        raise UserError(f"fashion-compare {' '.join(words)} ended with {process.returncode}; run this cell again")
+        raise UserError(
+            f"fashion-compare {' '.join(words)} ended with {process.returncode}, for the reason above; run this cell "
+            "again, or, when single runs failed, go on with the next: the report has all others"
+        )
 
 
 def newest_study(out: Path) -> Path:

@@ -107,3 +107,12 @@ def test_the_whole_space(low: float, pair: bool) -> None:
     assert "The largest share of the spread, 60%, is dropout's alone" in said
     assert ("L2 penalty and dropout add most together, 20%" in said) is pair
     assert "R² 0.81" in said
+
+
+@pytest.mark.parametrize(
+    ("devices", "said"),
+    [(["cpu", "cpu"], "one thread"), (["Tesla T4"], "Tesla T4"), (["cpu", "Tesla T4"], "Tesla T4 and one thread")],
+)
+def test_what_measured_seconds_is_named(devices: list[str], said: str) -> None:
+    """A time on a GPU is never called a thread's."""
+    assert words.trained_on({"environment": {"device": device}} for device in devices) == said

@@ -1,10 +1,15 @@
 """A study kept in one file: what comes back, what stays, and what is refused."""
 
+import errno
 import io
 import os
+import shutil
 import tarfile
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from fashion_compare.errors import UserError
@@ -65,6 +70,38 @@ def test_of_a_run_that_both_have_the_finished_one_counts(study: Path, tmp_path: 
     assert {name: text for name, text in found.items() if name.startswith(DONE)} == run(DONE, "done", weights="w")
     assert {name: text for name, text in found.items() if name.startswith(BEGUN)} == run(BEGUN, checkpoint_state="mine")
     assert (found["study.yaml"], found["a/b.svg"]) == ("mine", "f")
+
+
+def test_a_checkpoint_comes_where_there_is_none(study: Path, tmp_path: Path) -> None:
+    """A run that was only claimed here goes on where it had got to elsewhere."""
+    pack(study, tmp_path / "study.tar")
+    here = written(tmp_path / "here" / "study", run(BEGUN))
+    written(study, {f"{BEGUN}/checkpoint/state.safetensors": "epoch 9"})
+    pack(study, tmp_path / "study.tar")
+    assert unpack(tmp_path / "study.tar", here) == 2
+    assert files_of(here) == files_of(study)
+
+
+def test_a_run_that_is_defined_otherwise_stays(study: Path, tmp_path: Path) -> None:
+    """Its checkpoint is not lost to a finished run of another definition; the study then refuses by itself."""
+    pack(study, tmp_path / "study.tar")
+    mine = run(DONE, checkpoint_state="mine") | {f"{DONE}/config.json": '{"other": 1}'}
+    here = written(tmp_path / "here" / "study", mine)
+    assert unpack(tmp_path / "study.tar", here) == 1
+    assert {name: text for name, text in files_of(here).items() if name.startswith(DONE)} == mine
+
+
+@pytest.mark.parametrize("place", ["", "ffnn/", "ffnn/baseline/", "ffnn/baseline/seed-0/x/"])
+def test_runs_lie_where_a_study_has_them(place: str, study: Path, tmp_path: Path) -> None:
+    """A definition elsewhere would make a directory of runs look like one that may be replaced."""
+    evil = written(
+        tmp_path / "evil", {f"{place}config.json": "{}", f"{place}result.json": "evil"} | run(DONE, "theirs")
+    )
+    pack(evil, tmp_path / "study.tar")
+    before = files_of(study)
+    with pytest.raises(UserError, match=r"config\.json' defines no run of a study; delete it"):
+        unpack(tmp_path / "study.tar", study)
+    assert files_of(study) == before
 
 
 def test_links_are_not_followed_when_packing(study: Path, tmp_path: Path) -> None:
@@ -139,6 +176,80 @@ def test_a_cut_off_file_is_refused(share: float, tmp_path: Path) -> None:
         unpack(file, tmp_path / "there" / "study")
 
 
+def test_headers_without_end_are_refused(tmp_path: Path) -> None:
+    """Thousands that announce each other's names: tarfile goes down with each of them."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 512
+    (tmp_path / "study.tar").write_bytes((header.tobuf(tarfile.GNU_FORMAT) + b"a" * 512) * 5000)
+    with pytest.raises(UserError, match="delete it"):
+        unpack(tmp_path / "study.tar", tmp_path / "study")
+
+
+def test_a_drive_that_is_gone_or_a_full_disk_is_no_reason_to_delete(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be the only copy: what is said is to try again."""
+    pack(study, tmp_path / "study.tar")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(UserError, match=r"No space left on device; check that .* try again") as caught:
+        unpack(tmp_path / "study.tar", tmp_path / "there" / "study")
+    assert "delete" not in str(caught.value)
+
+
+def test_what_vanishes_meanwhile_is_left_out(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint's directory goes with the end of its run, between two looks at the directories."""
+    look = os.scandir
+
+    def scan(path: str | int) -> Any:
+        if isinstance(path, str) and Path(path).name == "checkpoint":
+            shutil.rmtree(path)
+        return look(path)
+
+    written(study, {f"{BEGUN}/checkpoint/state.safetensors": "half"})
+    monkeypatch.setattr(os, "scandir", scan)
+    pack(study, tmp_path / "kept" / "study.tar")
+    monkeypatch.undo()
+    unpack(tmp_path / "kept" / "study.tar", tmp_path / "there" / "study")
+    assert files_of(tmp_path / "there" / "study") == files_of(study)
+
+
+def test_two_machines_with_one_file(study: Path, tmp_path: Path) -> None:
+    """Neither overwrites what the other has written: it is told, and in its end takes over what that one finished."""
+    notes: list[str] = []
+    (tmp_path / "kept").mkdir()
+    ours = Archive(study, tmp_path / "kept", 0.0, notes.append)
+    ours.save()
+    there = tmp_path / "there" / "study"
+    other = Archive(there, tmp_path / "kept", 0.0, notes.append)
+    other.restore()
+    shutil.rmtree(there / BEGUN)
+    written(there, run(BEGUN, "theirs"))
+    other.save()
+    before, notes[:] = ours.file.read_bytes(), []
+    ours.save()
+    assert ours.file.read_bytes() == before
+    assert len(notes) == 1
+    assert "another machine has written" in notes[0]
+    ours.close()
+    assert "1 runs taken over" in notes[1]
+    assert files_of(study)[f"{BEGUN}/result.json"] == "theirs"
+    assert ours.file.read_bytes() != before
+    other.close()
+    assert files_of(there) == files_of(study)
+
+
+def test_a_drive_that_is_gone_is_not_made_anew(study: Path, tmp_path: Path) -> None:
+    """What would be written there would be this machine's own disk."""
+    notes: list[str] = []
+    Archive(study, tmp_path / "drive" / "folder", 0.0, notes.append).save()
+    assert "is gone; mount it again" in notes[0]
+    assert not (tmp_path / "drive").exists()
+
+
 def test_a_drive_that_fails_costs_nothing(study: Path, tmp_path: Path) -> None:
     """The study goes on, people are told, and what was kept before stays."""
     notes: list[str] = []
@@ -147,12 +258,14 @@ def test_a_drive_that_fails_costs_nothing(study: Path, tmp_path: Path) -> None:
     before = files_of(study)
     kept.save()
     assert len(notes) == 1
-    assert "cannot write" in notes[0]
+    assert "is gone" in notes[0]
     assert files_of(study) == before
 
 
 def test_it_is_saved_now_and_then(study: Path, tmp_path: Path) -> None:
     """After so many seconds, not with every look."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
     often, seldom = Archive(study, tmp_path / "a", 0.0), Archive(study, tmp_path / "b", 1000.0)
     seen: list[Snapshot] = []
     for one in (often, seldom):
@@ -160,3 +273,22 @@ def test_it_is_saved_now_and_then(study: Path, tmp_path: Path) -> None:
     assert len(seen) == 2
     assert often.file.is_file()
     assert not seldom.file.exists()
+
+
+def test_saving_takes_a_small_share_of_the_time(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that takes ten seconds is written every 200, however often it was asked for."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    saves: list[float] = []
+
+    def slow(*_: object) -> None:
+        nonlocal now
+        saves.append(now)
+        now += 10
+
+    monkeypatch.setattr(archive, "pack", slow)
+    watch = Archive(study, tmp_path, 60.0).saving_after(lambda _: None)
+    while now < 1000:
+        watch(Snapshot(()))
+        now += 1
+    assert np.diff(saves).tolist() == pytest.approx([210] * 4, abs=2)

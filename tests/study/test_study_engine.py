@@ -215,6 +215,13 @@ def short_of_memory(run: Run) -> dict[str, object]:
     return execute(run)
 
 
+def gpu_failed_once(run: Run) -> dict[str, object]:
+    """Let one run meet, the first time, what torch says of a GPU that does no more."""
+    if counted(run) == 1 and run.label == LOST:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+    return execute(run)
+
+
 def broken(run: Run) -> dict[str, object]:
     """Let one run meet a mistake in the program."""
     counted(run)
@@ -253,7 +260,7 @@ def test_what_one_run_meets_does_not_stop_the_others(
         assert run.directory.is_done == (run.label != LOST)
 
 
-@pytest.mark.parametrize("what", [die_once, short_of_memory_once])
+@pytest.mark.parametrize("what", [die_once, short_of_memory_once, gpu_failed_once])
 def test_a_run_that_lost_its_worker_is_tried_again(
     ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: Execute
 ) -> None:

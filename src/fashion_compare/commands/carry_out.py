@@ -1,6 +1,6 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fashion_compare.console import Show
     from fashion_compare.data.dataset import Dataset
     from fashion_compare.data.sources import Source
+    from fashion_compare.study.archive import Archive
     from fashion_compare.study.engine import OpenPool
     from fashion_compare.study.plan import Run
     from fashion_compare.study.progress import Snapshot
@@ -68,8 +69,8 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             check_writable(directory, option)
     from fashion_compare import console
     from fashion_compare.lock import exclusive
-    from fashion_compare.store import refuse_links_out, write_json, write_text
-    from fashion_compare.study import merge, plan, resources, results, spec, tuning
+    from fashion_compare.store import refuse_links_out
+    from fashion_compare.study import plan, resources, results, spec, tuning
     from fashion_compare.study.engine import GPU_RUNS, Outcome, run_all
 
     source, dataset = load_data(*data, stand_in_allowed=True)
@@ -83,20 +84,19 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     check_inside(root, out)
     with exclusive(root), ExitStack() as stack:
         refuse_links_out(root)
-        saving_after = _kept(engine, root, stack)
+        archive = _kept(engine, root, stack)
         width, open_pool = _executor(engine, count, dataset, stack)
 
         def do(runs: "list[Run]") -> Outcome:
             """Do these, longest first, and say which failed."""
             with console.study_progress(count, quiet=engine.quiet) as show:
-                watch = _mirrored(show, root) if engine.tensorboard else show
                 runs = [replace(run, device=device) if run.model == "cnn" else run for run in runs]
                 outcome = run_all(
                     sorted(runs, key=lambda run: -run.cost),
                     workers=width,
                     open_pool=open_pool,
                     gpu_runs=GPU_RUNS if engine.scheduler is None else width,
-                    on_progress=saving_after(watch),
+                    on_progress=_followed(show, engine, root, archive),
                     on_note=console.say,
                 )
             for label, reason in outcome.failures.items():
@@ -112,9 +112,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         runs = _planned(study, parts, source, identity, root)
         resources.check_disk(runs, count, root)
         _claim(runs, tuning.tuners(study, source, identity, root))
-        whole = merge.with_earlier(study, root)
-        write_text(root / "study.yaml", spec.to_yaml(whole))
-        write_json(root / "dataset.json", described)
+        whole = _described(study, described, root)
         _announce(f"{len(runs)} runs in {root}", count, study, engine, device)
         total.add(do(runs))
         if TUNING in parts and study.tuning is not None:
@@ -122,8 +120,10 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             tuned = plan.plan(tuning.with_winners(study, identity, root), source, identity, root)
             total.add(do([run for run in tuned if spec.is_tuned(run.name)]))
         whole = tuning.with_winners(whole, identity, root)
-        failures = results.known_failures(whole, root) | total.failures
-        found = results.collect(whole, described, root, failures)
+        found = results.collect(whole, described, root, results.known_failures(whole, root) | total.failures)
+        if archive:
+            # Every run is done, and explaining them takes minutes.
+            archive.save()
         explain_and_finish(whole, found, dataset, root)
     print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
@@ -164,6 +164,17 @@ def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:
         run.directory.claim(run.identity)
     for tuner in tuners:
         tuner.trials()
+
+
+def _described(study: "Study", data: dict[str, Any], root: Path) -> "Study":
+    """Write what the directory holds, and return it: this study, and what was done there before."""
+    from fashion_compare.store import write_json, write_text
+    from fashion_compare.study import merge, spec
+
+    whole = merge.with_earlier(study, root)
+    write_text(root / "study.yaml", spec.to_yaml(whole))
+    write_json(root / "dataset.json", data)
+    return whole
 
 
 def explain_and_finish(study: "Study", found: dict[str, Any], dataset: "Dataset", root: Path) -> None:
@@ -229,17 +240,19 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack
     return IN_FLIGHT, open_pool
 
 
-def _kept(engine: Engine, root: Path, stack: ExitStack) -> "Callable[[Show], Show]":
-    """Take over what is kept elsewhere, and keep the study there however it ends; return what keeps it meanwhile."""
+def _kept(engine: Engine, root: Path, stack: ExitStack) -> "Archive | None":
+    """Take over what is kept elsewhere, and keep the study there however it ends; None when nothing is to be kept."""
     if engine.keep is None:
-        return lambda show: show
+        return None
     from fashion_compare import console
     from fashion_compare.study.archive import Archive
 
+    if engine.keep.resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"--keep {engine.keep} is inside the study; name a directory elsewhere")
     archive = Archive(root, engine.keep, 60 * engine.keep_minutes, console.say)
     archive.restore()
-    stack.callback(archive.save)
-    return archive.saving_after
+    stack.callback(archive.close)
+    return archive
 
 
 def _announce(runs: str, workers: int, study: "Study", engine: Engine, device: str) -> None:
@@ -251,6 +264,12 @@ def _announce(runs: str, workers: int, study: "Study", engine: Engine, device: s
     console.say(f"{runs}, {workers} side by side, one thread each")
     if "cnn" in study.models and (device == "cuda" or (engine.device == "auto" and has_tpu())):
         console.say(describe_device(engine.device))
+
+
+def _followed(show: "Show", engine: Engine, root: Path, archive: "Archive | None") -> "Show":
+    """Return `show`, followed by whatever else is to happen whenever there is news of the runs."""
+    watch = _mirrored(show, root) if engine.tensorboard else show
+    return archive.saving_after(watch) if archive else watch
 
 
 def _mirrored(show: "Show", root: Path) -> "Show":

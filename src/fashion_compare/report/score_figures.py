@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from fashion_compare.comparison.wording import along, setting
 from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
+from fashion_compare.report.words import trained_on
 
 
 @drawn
@@ -34,7 +35,8 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
 @drawn
 def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration over the seconds that one training took."""
-    rows = [row | {"seconds": held["mean"]["seconds"]} for row, held in _test_accuracy(results)]
+    tested = _test_accuracy(results)
+    rows = [row | {"seconds": held["mean"]["seconds"]} for row, held in tested]
     figure = new_figure(4.4, 3.3)
     axes = figure.add_subplot()
     best = {(model, held["configuration"]) for model, held in results["best"].items()}
@@ -52,7 +54,8 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    axes.set_xlabel("training, one thread (seconds, log scale)")
+    where = trained_on(run for _, held in tested for run in held["runs"])
+    axes.set_xlabel(f"training, {where} (seconds, log scale)")
     axes.set_ylabel("test accuracy (%)")
     if best:
         axes.legend(fontsize=7)

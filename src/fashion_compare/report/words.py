@@ -1,6 +1,6 @@
 """The report's sentences that are made from numbers: each function takes results and returns what they say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.together import AGREEMENT
@@ -250,6 +250,12 @@ def fitting_in_words(fit: Mapping[str, Any]) -> str:
     if fit["underfitting"]:
         return "still improving: underfits"
     return "still improving" if fit["still_improving"] else "neither shows clearly"
+
+
+def trained_on(runs: Iterable[Mapping[str, Any]]) -> str:
+    """Say on what their seconds were measured: "one thread", or the GPU by its name, or all that there were."""
+    devices = {run["environment"]["device"] for run in runs}
+    return " and ".join(sorted("one thread" if device == "cpu" else device for device in devices))
 
 
 def dense_parameters(layers: list[Mapping[str, Any]]) -> int:

@@ -5,7 +5,8 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fashion_compare.errors import UserError
@@ -15,12 +16,23 @@ from fashion_compare.study.progress import Snapshot
 # Ten thousand runs have 50,000 files and 30 GB.
 MOST_FILES = 1_000_000
 MOST_BYTES = 100 << 30
+# Of the time that a study takes: what saving may take at most, for no run is handed out meanwhile.
+MOST_SAVING = 0.05
+# Where a run lives in its study: a model, a configuration, a seed.
+RUN = "*/*/seed-*/config.json"
+# What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion), and
+# members whose names are in each other's way.
+_DAMAGE = (tarfile.TarError, ValueError, RecursionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 Show = Callable[[Snapshot], None]
 
 
 class Archive:
-    """Keeps the directory `root` as ``<its name>.tar`` in `directory`; whoever uses it holds the root's lock."""
+    """Keeps the directory `root` as ``<its name>.tar`` in `directory`; whoever uses it holds the root's lock.
+
+    The lock is this machine's alone. Another machine that keeps its study in the same file is noticed by the file's
+    writer, and never overwritten.
+    """
 
     def __init__(
         self, root: Path, directory: Path, seconds_between: float, on_note: Callable[[str], None] = lambda _: None
@@ -29,50 +41,75 @@ class Archive:
         self._root = root
         self._seconds_between = seconds_between
         self._on_note = on_note
-        self._saved = time.monotonic()
+        self._us = uuid.uuid4().hex
+        self._expected = {self._us, None}
+        self._next = time.monotonic() + seconds_between
 
     def restore(self) -> None:
         """Take from the file what the root has not got.
 
         Raises:
-            UserError: the file is damaged, or holds what no study does.
+            UserError: the file cannot be read, is damaged, or holds what no study does.
         """
         if self.file.exists():
-            self._on_note(f"{unpack(self.file, self._root)} runs taken over from {self.file}")
+            self._expected.add(writer(self.file))
+            runs = unpack(self.file, self._root)
+            self._on_note(f"{runs} runs taken over from {self.file}; to start afresh, delete that file as well")
 
     def save(self) -> None:
         """Write the file; where that fails the study goes on, and people are told."""
+        began = time.monotonic()
         try:
-            pack(self._root, self.file)
+            if not self.file.parent.is_dir():
+                # Not made again: where a drive was mounted there would now be a plain directory of this machine.
+                raise UserError(f"{self.file.parent} is gone; mount it again")
+            if self.file.exists() and writer(self.file) not in self._expected:
+                raise UserError(f"another machine has written {self.file} meanwhile, which is left alone; end that one")
+            pack(self._root, self.file, self._us)
         except UserError as error:
             self._on_note(f"{error} (the study itself, in {self._root}, is whole)")
-        self._saved = time.monotonic()
+        ended = time.monotonic()
+        self._next = ended + max(self._seconds_between, (ended - began) / MOST_SAVING)
+
+    def close(self) -> None:
+        """Save for the last time, when no run is under way; what another machine has finished meanwhile comes here."""
+        try:
+            if self.file.exists() and writer(self.file) not in self._expected:
+                self.restore()
+        except UserError as error:
+            self._on_note(str(error))
+        self.save()
 
     def saving_after(self, show: Show) -> Show:
         """Return `show`, followed by saving when the last time was long enough ago."""
 
         def watch(snapshot: Snapshot) -> None:
             show(snapshot)
-            if time.monotonic() - self._saved >= self._seconds_between:
+            if time.monotonic() >= self._next:
                 self.save()
 
         return watch
 
 
-def pack(root: Path, file: Path) -> None:
+def pack(root: Path, file: Path, by: str = "") -> None:
     """Write the files of a study, unfinished runs with their checkpoints too, to `file`, atomically.
 
     Each file in the study is whole at any moment, so this may happen while runs go on.
 
+    Args:
+        root: the study's directory.
+        file: the archive.
+        by: who writes it, for `writer`.
+
     Raises:
         UserError: something cannot be read or written.
     """
-    # A run that finishes from here on is packed as unfinished: some of its files may have been passed by then.
-    done = {path.parent for path in root.rglob("result.json")}
     try:
+        # A run that finishes from here on is packed as unfinished: some of its files may have been passed by then.
+        done = {path.parent for path in _files(root) if path.name == "result.json"}
         with tempfile.TemporaryFile() as local:
-            with tarfile.open(fileobj=local, mode="w") as tar:
-                for path in sorted(root.rglob("*")):
+            with tarfile.open(fileobj=local, mode="w", pax_headers={"comment": by}) as tar:
+                for path in sorted(_files(root)):
                     if path.name != "result.json" or path.parent in done:
                         _add(tar, path, path.relative_to(root).as_posix())
             local.seek(0)
@@ -80,6 +117,27 @@ def pack(root: Path, file: Path) -> None:
             write_atomically(file, lambda out: shutil.copyfileobj(local, out, 1 << 20))
     except OSError as error:
         raise UserError(f"cannot pack {root}: {error.strerror or error}; check space and rights") from error
+
+
+def writer(file: Path) -> str | None:
+    """Return who wrote an archive, or None when it is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with file.open("rb") as source, tarfile.open(fileobj=source, mode="r:") as tar:
+            return tar.pax_headers.get("comment", "")
+    except _DAMAGE:
+        return None
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Yield what lies below `root`; a directory that vanishes meanwhile is left out."""
+    for directory, _, names in os.walk(root):
+        yield from (Path(directory) / name for name in names)
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
@@ -100,7 +158,8 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 def unpack(file: Path, root: Path) -> int:
     """Put what `file` holds into `root` where it is missing there, and return how many runs that were.
 
-    Of a run that both have, a finished one stays or comes; of two unfinished ones that in `root` stays.
+    Of a run that both have, a finished one stays or comes; of two unfinished ones that in `root` stays, unless it alone
+    has no checkpoint. Of runs that are defined otherwise that in `root` stays.
 
     Raises:
         UserError: the file cannot be read, or holds anything but plain files inside the study.
@@ -113,8 +172,17 @@ def unpack(file: Path, root: Path) -> int:
             with file.open("rb") as source, tarfile.open(fileobj=source, mode="r:") as tar:
                 _extract(tar, unpacked)
             return _adopt(unpacked, root)
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except _DAMAGE as error:
         raise UserError(f"cannot unpack {file}: {error}; delete it, and the study starts from what is here") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> UserError:
+    # Not to be deleted for that: it may be the only copy.
+    return UserError(
+        f"cannot unpack {file}: {error}; check that its drive is there and this disk has space, and try again"
+    )
 
 
 def _extract(tar: tarfile.TarFile, target: Path) -> None:
@@ -138,11 +206,14 @@ def _extract(tar: tarfile.TarFile, target: Path) -> None:
 
 def _adopt(unpacked: Path, root: Path) -> int:
     """Move what is missing in `root` there, runs as a whole; return how many runs."""
-    runs = [path.parent for path in sorted(unpacked.rglob("config.json"))]
+    definitions = set(unpacked.rglob("config.json"))
+    runs = set(unpacked.glob(RUN))
+    if definitions != runs:
+        raise ValueError(f"'{min(definitions - runs).relative_to(unpacked)}' defines no run of a study")
     taken = 0
-    for theirs in map(RunDirectory, runs):
+    for theirs in (RunDirectory(path.parent) for path in sorted(runs)):
         ours = RunDirectory(root / theirs.path.relative_to(unpacked))
-        if not ours.path.exists() or (theirs.is_done and not ours.is_done):
+        if _is_ahead(theirs, ours):
             shutil.rmtree(ours.path, ignore_errors=True)
             ours.path.parent.mkdir(parents=True, exist_ok=True)
             theirs.path.rename(ours.path)
@@ -155,3 +226,12 @@ def _adopt(unpacked: Path, root: Path) -> int:
             place.parent.mkdir(parents=True, exist_ok=True)
             path.rename(place)
     return taken
+
+
+def _is_ahead(theirs: RunDirectory, ours: RunDirectory) -> bool:
+    """Say whether `theirs` is the same run and got further, or is the only one that is defined."""
+    if not ours.config.exists():
+        return True
+    if ours.config.read_bytes() != theirs.config.read_bytes() or ours.is_done:
+        return False
+    return theirs.is_done or (theirs.checkpoint.exists() and not ours.checkpoint.exists())

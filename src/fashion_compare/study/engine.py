@@ -144,6 +144,10 @@ class _Work:
             if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
                 self._lost(run, "it ran out of memory")
                 return True
+            if "CUDA error" in str(error):
+                # It stays with the process: every later run of it would meet the same.
+                self._lost(run, "its GPU failed")
+                return True
             self.outcome.failures[run.label] = f"unexpected {type(error).__name__}: {UserError(str(error))}"
         else:
             self.outcome.trained.append(run.label)
