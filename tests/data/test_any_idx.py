@@ -1,7 +1,10 @@
 """Other data in Fashion-MNIST's format is taken only when asked for, and is known by its hashes."""
 
 import hashlib
+import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +97,18 @@ def test_fashion_mnist_stays_what_it_is(other: Path) -> None:
     loaded = load(Source("other", other, ""), expected_sha256=hashes)
     assert (loaded.name, loaded.class_names) == ("fashion-mnist", CLASS_NAMES)
     assert notes(loaded)[0].startswith("No training image of Ankle boot")
+
+
+def test_a_study_of_more_images_than_there_are_is_not_begun(other: Path, tmp_path: Path) -> None:
+    """One line after the one that says what data it is, and not a failure of every run; nothing is written."""
+    words = ["run", "quick", "--data", str(other), "--any-idx", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "fashion_compare", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert re.search(r"\w+/baseline/seed-0 asks for 6000 training images, idx-[0-9a-f]{12} has 252; choose", line)
+    assert not any((tmp_path / "out").rglob("*"))
 
 
 @pytest.mark.parametrize("data", ["auto", "synthetic"])

@@ -227,6 +227,12 @@ def test_the_results_as_a_document(root: Path, tmp_path: Path) -> None:
             assert f"{100 * configuration['interval']['test']['accuracy']['mean']:.2f} [" in text
     assert "These numbers are NOT about Fashion-MNIST" in text
     assert "no verdict with 2 seeds" in text
+    for model, best in found["best"].items():
+        held = found["models"][model]["configurations"][best["configuration"]]
+        for c, name in enumerate(found["dataset"]["class_names"]):
+            scores = [held["mean"]["per_class"][c][metric] for metric in ("precision", "recall", "f1", "auc")]
+            assert f"| {name} | {' | '.join(f'{100 * score:.2f}' for score in scores)} |\n" in text
+        assert f"| {held['complexity']['parameters']:,} | {held['complexity']['multiply_accumulates']:,} |" in text
     shown = re.findall(r"\]\((results/[a-z-]+\.svg)\)", text)
     assert "results/overview.svg" in shown
     assert sorted(shown) == sorted(str(file.relative_to(path.parent)) for file in path.parent.glob("results/*"))

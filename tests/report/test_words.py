@@ -14,7 +14,7 @@ def comparison(**changes: Any) -> dict[str, Any]:
     """A comparison of three seeds that decides nothing, some of it changed."""
     return {
         "verdict": "undecided", "metric": "accuracy", "seeds": [0, 1, 2], "no_difference_larger_than": None,
-        "seeds_needed": 12, "mean": 0.002,
+        "seeds_needed": 12, "mean": 0.002, "interval": [0.001, 0.003],
     } | changes  # fmt: skip
 
 
@@ -23,7 +23,9 @@ def comparison(**changes: Any) -> dict[str, Any]:
     [
         ({"verdict": "better"}, "better"),
         ({"verdict": "worse"}, "worse"),
-        ({}, "not decidable with 3 seeds (12 would do)"),
+        ({"verdict": "better", "interval": [-0.001, 0.005]}, "better on these images"),
+        ({"verdict": "worse", "interval": [-0.005, 0.0]}, "worse on these images"),
+        ({}, "not decidable with 3 seeds (12 for an even chance)"),
         ({"seeds_needed": None}, "not decidable with 3 seeds"),
         ({"no_difference_larger_than": 0.0031}, "no difference larger than 0.31 points"),
         ({"no_difference_larger_than": 0.008, "metric": "loss"}, "no difference larger than 0.0080"),
@@ -32,7 +34,10 @@ def comparison(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_verdicts(changes: dict[str, Any], said: str) -> None:
-    """Better, worse, no difference larger than so much, or not decidable with so many seeds and how many would do."""
+    """Better, worse, no difference larger than so much, or not decidable with so many seeds and how many might.
+
+    A verdict comes from the seeds: where the interval, which knows of the images too, reaches zero, it is theirs alone.
+    """
     assert words.verdict(comparison(**changes)) == said
 
 
@@ -82,12 +87,19 @@ def test_two_models_together() -> None:
 def test_usable_values() -> None:
     """Each parameter with its span and the values as good as the best."""
     entries = [
-        {"parameter": "learning_rate", "span": 0.0407, "usable": [0.001, 0.003]},
-        {"parameter": "hidden_sizes", "span": 0.01, "usable": ["256-128"]},
+        {"parameter": "learning_rate", "span": 0.0407, "usable": [0.001, 0.003], "points": []},
+        {"parameter": "hidden_sizes", "span": 0.01, "usable": ["256-128"], "points": []},
     ]
     said = words.usable_in_words(entries)
-    assert "learning rate (4.07 points; not shown to be worse than the best: 0.001, 0.003)" in said
-    assert "hidden layers (1.00 points; not shown to be worse than the best: 256-128)" in said
+    assert "learning rate by 4.07 points (not shown to be worse than the best: 0.001, 0.003)" in said
+    assert "hidden layers by 1.00 points (not shown to be worse than the best: 256-128)" in said
+
+
+@pytest.mark.parametrize("together", [{}, {"learning_rate": 0.1}])
+def test_optimizers_at_one_learning_rate(together: dict[str, float]) -> None:
+    """What suits some of them is said, unless the rate moved along."""
+    entries = [{"parameter": "optimizer", "span": 0.2, "usable": ["adam"], "points": [{"together": together}]}]
+    assert ("at the baseline's learning rate" in words.usable_in_words(entries)) is (not together)
 
 
 @pytest.mark.parametrize(("low", "pair"), [(0.1, True), (-0.1, False)])

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from fashion_compare.errors import UserError
-from fashion_compare.study import archive
+from fashion_compare.study import archive, designs, experiments, tuning
 from fashion_compare.study.archive import Archive, pack, unpack
 from fashion_compare.study.progress import Snapshot
 
+PARTS = (designs._DIRECTORY, tuning._DIRECTORY, experiments._DIRECTORY)
 DONE, BEGUN = "ffnn/baseline/seed-0", "cnn/baseline/seed-0"
 
 
@@ -43,6 +44,8 @@ def run(name: str, result: str | None = None, **files: str) -> dict[str, str]:
 def study(tmp_path: Path) -> Path:
     """A finished run, one under way with its checkpoint, and what else lies in a study."""
     files = run(DONE, "done", weights="w") | run(BEGUN, checkpoint_state="half") | {"study.yaml": "s", "a/b.svg": "f"}
+    for part in PARTS:
+        files |= run(f"{part}/{DONE}", "done")
     return written(tmp_path / "runs" / "study", files)
 
 
@@ -51,7 +54,7 @@ def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
     written(study, {".lock": "1", f"{BEGUN}/.state.1.tmp": "half"})
     pack(study, tmp_path / "kept" / "study.tar")
     there = tmp_path / "other" / "study"
-    assert unpack(tmp_path / "kept" / "study.tar", there) == 2
+    assert unpack(tmp_path / "kept" / "study.tar", there) == 2 + len(PARTS)
     expected = {name: text for name, text in files_of(study).items() if not Path(name).name.startswith(".")}
     assert files_of(there) == expected
     assert list((tmp_path / "other").iterdir()) == [there]
@@ -60,6 +63,8 @@ def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
 def test_of_a_run_that_both_have_the_finished_one_counts(study: Path, tmp_path: Path) -> None:
     """A finished run replaces one under way, as a whole; between equals, what is there stays."""
     file = tmp_path / "study.tar"
+    for part in PARTS:
+        shutil.rmtree(study / part)
     pack(study, file)
     here = written(
         tmp_path / "here" / "study",
@@ -78,7 +83,7 @@ def test_a_checkpoint_comes_where_there_is_none(study: Path, tmp_path: Path) -> 
     here = written(tmp_path / "here" / "study", run(BEGUN))
     written(study, {f"{BEGUN}/checkpoint/state.safetensors": "epoch 9"})
     pack(study, tmp_path / "study.tar")
-    assert unpack(tmp_path / "study.tar", here) == 2
+    assert unpack(tmp_path / "study.tar", here) == 2 + len(PARTS)
     assert files_of(here) == files_of(study)
 
 
@@ -87,11 +92,11 @@ def test_a_run_that_is_defined_otherwise_stays(study: Path, tmp_path: Path) -> N
     pack(study, tmp_path / "study.tar")
     mine = run(DONE, checkpoint_state="mine") | {f"{DONE}/config.json": '{"other": 1}'}
     here = written(tmp_path / "here" / "study", mine)
-    assert unpack(tmp_path / "study.tar", here) == 1
+    assert unpack(tmp_path / "study.tar", here) == 1 + len(PARTS)
     assert {name: text for name, text in files_of(here).items() if name.startswith(DONE)} == mine
 
 
-@pytest.mark.parametrize("place", ["", "ffnn/", "ffnn/baseline/", "ffnn/baseline/seed-0/x/"])
+@pytest.mark.parametrize("place", ["", "ffnn/", "ffnn/baseline/", "ffnn/seed-0/", "x/ffnn/seed-0/", f"{DONE}/x/"])
 def test_runs_lie_where_a_study_has_them(place: str, study: Path, tmp_path: Path) -> None:
     """A definition elsewhere would make a directory of runs look like one that may be replaced."""
     evil = written(

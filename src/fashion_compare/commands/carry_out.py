@@ -82,6 +82,8 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     count = _side_by_side(engine)
     total = Outcome()
     check_inside(root, out)
+    runs = _planned(study, parts, source, identity, root)
+    _check_images(runs, dataset)
     with exclusive(root), ExitStack() as stack:
         refuse_links_out(root)
         archive = _kept(engine, root, stack)
@@ -109,7 +111,6 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             total.add(replace(outcome, failures={}))
             return outcome
 
-        runs = _planned(study, parts, source, identity, root)
         resources.check_disk(runs, count, root)
         _claim(runs, tuning.tuners(study, source, identity, root))
         whole = _described(study, described, root)
@@ -156,6 +157,16 @@ def _planned(
     if EXPERIMENTS in parts:
         runs += experiments.experiment_runs(study, source, identity, root)
     return runs
+
+
+def _check_images(runs: "list[Run]", dataset: "Dataset") -> None:
+    """Refuse runs that ask for more images than the data has: other data may have few."""
+    most = max(runs, key=lambda run: run.training_images or 0)
+    if (most.training_images or 0) > len(dataset.train_labels):
+        raise UsageError(
+            f"{most.label} asks for {most.training_images} training images, {dataset.name} has "
+            f"{len(dataset.train_labels)}; choose another study, or edit its training_images"
+        )
 
 
 def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:

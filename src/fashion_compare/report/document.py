@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.errors import UserError
 from fashion_compare.report.figures import draw_all
 from fashion_compare.report.page import fill
@@ -28,7 +29,7 @@ def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
     """
     folder = path.with_suffix("")
     known = {name: drawing.caption for name, drawing in draw_all(results, read_saved(results, root), root).items()}
-    text = fill("results.md.j2", results, figures=known, folder=folder.name)
+    text = fill("results.md.j2", results, figures=known, folder=folder.name, gap=GAP, rise=RISE)
     # Blocks that are left out leave their blank lines.
     write_text(path, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
     try:

@@ -6,6 +6,11 @@ from typing import Any
 from fashion_compare.comparison.together import AGREEMENT
 from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting
 
+# What a ranking of parameters tried one at a time does not say by itself.
+_CAVEATS = {
+    "optimizer": "Every optimizer ran at the baseline's learning rate, which does not suit all of them.",
+    "epochs": "A run counts with its best epoch, so more epochs hardly ever lose.",
+}
 METRIC_NAMES = {
     "accuracy": "accuracy",
     "f1_macro": "macro F1",
@@ -48,7 +53,7 @@ def headline(results: Mapping[str, Any]) -> str:
         f"comparing {what}"
     )
     if row["verdict"] in ("better", "worse"):
-        return f"The {ahead['model']} beats the {behind['model']}: {said} over {seeds(row)}."
+        return f"The {ahead['model']} beats the {behind['model']}{_where(row)}: {said} over {seeds(row)}."
     reason = (
         f"but {seeds(row)} do not decide it"
         if row["verdict"] == "undecided"
@@ -76,13 +81,18 @@ def seeds(row: Mapping[str, Any]) -> str:
 def verdict(row: Mapping[str, Any]) -> str:
     """Return what one comparison decides, in a few words."""
     if row["verdict"] in ("better", "worse"):
-        return str(row["verdict"])
+        return f"{row['verdict']}{_where(row)}"
     if row["verdict"] == "no verdict":
         return f"no verdict with {seeds(row)}"
     if row["no_difference_larger_than"] is not None:
         return f"no difference larger than {_size(row['no_difference_larger_than'], row['metric'])}"
     needed = row["seeds_needed"]
-    return f"not decidable with {seeds(row)}" + (f" ({needed} would do)" if needed else "")
+    return f"not decidable with {seeds(row)}" + (f" ({needed} for an even chance)" if needed else "")
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    """Say so when a verdict, which the seeds decide, is one on these images alone: the interval has zero in it."""
+    return " on these images" if row["interval"][0] <= 0 <= row["interval"][1] else ""
 
 
 def evidence(row: Mapping[str, Any]) -> str:
@@ -106,10 +116,12 @@ def evidence(row: Mapping[str, Any]) -> str:
             parts.append(f"these seeds could have shown {_size(row['smallest_difference_shown'], row['metric'])}")
         needed = row["seeds_needed"]
         parts.append(
-            f"{needed} seeds would settle this one if nothing else changed"
+            f"with {needed} seeds the chances to settle it would be even, if mean and spread stayed as they are"
             if needed
             else "how many seeds would settle this one cannot be said, or is over 1,000"
         )
+    elif _where(row):
+        parts.append("decided for these test images; with others it may be nothing, for the interval reaches zero")
     return "; ".join(parts)
 
 
@@ -171,11 +183,17 @@ def together_in_words(held: Mapping[str, Any]) -> str:
 def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
     """Return the ranking of a model's parameters by span, each with the values that are as good as the best."""
     said = [
-        f"{parameter_name(entry['parameter'])} ({100 * entry['span']:.2f} points; not shown to be worse than the best: "
-        f"{', '.join(setting(value) for value in entry['usable'])})"
+        f"{parameter_name(entry['parameter'])} by {100 * entry['span']:.2f} points (not shown to be worse than the "
+        f"best: {', '.join(setting(value) for value in entry['usable'])})"
         for entry in entries
     ]
-    return f"By how much depended on them: {'; '.join(said)}."
+    # What moves along is named beside its value: where anything does, these need not hold.
+    alone = {entry["parameter"] for entry in entries if not any(point["together"] for point in entry["points"])}
+    notes = [note for parameter, note in _CAVEATS.items() if parameter in alone]
+    changed = (
+        f"Mean validation accuracy changed over the values tried, all else as in the baseline, with {'; '.join(said)}."
+    )
+    return " ".join([changed, *notes])
 
 
 def global_in_words(found: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A study in one file elsewhere: a drive that is slow with many small files keeps it when the machine is gone."""
 
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -18,8 +19,9 @@ MOST_FILES = 1_000_000
 MOST_BYTES = 100 << 30
 # Of the time that a study takes: what saving may take at most, for no run is handed out meanwhile.
 MOST_SAVING = 0.05
-# Where a run lives in its study: a model, a configuration, a seed.
-RUN = "*/*/seed-*/config.json"
+# Where a run is defined: `plan.run_path`, in the study itself or in the directory of one of its parts. None of these
+# holds another, so that replacing a run replaces nothing else.
+RUN = re.compile(r"([^/]+/)?(ffnn|cnn)/[^/]+/seed-\d+/config\.json")
 # What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion), and
 # members whose names are in each other's way.
 _DAMAGE = (tarfile.TarError, ValueError, RecursionError, FileExistsError, NotADirectoryError, IsADirectoryError)
@@ -206,13 +208,13 @@ def _extract(tar: tarfile.TarFile, target: Path) -> None:
 
 def _adopt(unpacked: Path, root: Path) -> int:
     """Move what is missing in `root` there, runs as a whole; return how many runs."""
-    definitions = set(unpacked.rglob("config.json"))
-    runs = set(unpacked.glob(RUN))
-    if definitions != runs:
-        raise ValueError(f"'{min(definitions - runs).relative_to(unpacked)}' defines no run of a study")
+    definitions = [path.relative_to(unpacked) for path in sorted(unpacked.rglob("config.json"))]
+    for path in definitions:
+        if not RUN.fullmatch(path.as_posix()):
+            raise ValueError(f"'{path}' defines no run of a study")
     taken = 0
-    for theirs in (RunDirectory(path.parent) for path in sorted(runs)):
-        ours = RunDirectory(root / theirs.path.relative_to(unpacked))
+    for path in definitions:
+        theirs, ours = RunDirectory((unpacked / path).parent), RunDirectory((root / path).parent)
         if _is_ahead(theirs, ours):
             shutil.rmtree(ours.path, ignore_errors=True)
             ours.path.parent.mkdir(parents=True, exist_ok=True)

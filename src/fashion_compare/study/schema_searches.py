@@ -31,7 +31,12 @@ class Sensitivity(Entry):
     parameter: str
     points: list[Point]
     span: float
-    usable: Annotated[list[Any], Field(description="values whose mean lies within the interval of the best")]
+    usable: Annotated[
+        list[Any],
+        Field(
+            description="values that are not shown to be worse than the best, by a paired interval that reaches zero"
+        ),
+    ]
 
 
 class Index(Entry):
