@@ -91,8 +91,8 @@ def test_usable_values() -> None:
         {"parameter": "hidden_sizes", "span": 0.01, "usable": ["256-128"], "points": []},
     ]
     said = words.usable_in_words(entries)
-    assert "learning rate by 4.07 points (not shown to be worse than the best: 0.001, 0.003)" in said
-    assert "hidden layers by 1.00 points (not shown to be worse than the best: 256-128)" in said
+    assert "learning rate 4.07 points (not shown to be worse than the best: 0.001, 0.003)" in said
+    assert "hidden layers 1.00 points (not shown to be worse than the best: 256-128)" in said
 
 
 @pytest.mark.parametrize("together", [{}, {"learning_rate": 0.1}])

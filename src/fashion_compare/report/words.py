@@ -183,17 +183,15 @@ def together_in_words(held: Mapping[str, Any]) -> str:
 def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
     """Return the ranking of a model's parameters by span, each with the values that are as good as the best."""
     said = [
-        f"{parameter_name(entry['parameter'])} by {100 * entry['span']:.2f} points (not shown to be worse than the "
+        f"{parameter_name(entry['parameter'])} {100 * entry['span']:.2f} points (not shown to be worse than the "
         f"best: {', '.join(setting(value) for value in entry['usable'])})"
         for entry in entries
     ]
     # What moves along is named beside its value: where anything does, these need not hold.
     alone = {entry["parameter"] for entry in entries if not any(point["together"] for point in entry["points"])}
     notes = [note for parameter, note in _CAVEATS.items() if parameter in alone]
-    changed = (
-        f"Mean validation accuracy changed over the values tried, all else as in the baseline, with {'; '.join(said)}."
-    )
-    return " ".join([changed, *notes])
+    what = "Mean validation accuracy from the worst to the best value tried, all else as in the baseline"
+    return " ".join([f"{what}: {'; '.join(said)}.", *notes])
 
 
 def global_in_words(found: Mapping[str, Any]) -> str:
