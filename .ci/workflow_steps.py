@@ -45,7 +45,9 @@ NOT_HERE = {
     "Fetch what was built": _GITHUB,
     "Make the release": _GITHUB,
     "Install Google's command line for Colab": _COLAB,
+    "Sign in": _COLAB,
     "Run every cell on Colab": _COLAB,
+    "Leave no session open": _COLAB,
     "No cell failed": "is about the notebook that comes from Colab",
 }
 # By the step's name: variables that make it small enough.
