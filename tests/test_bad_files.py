@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_compare.data.garments import draw
-from fashion_compare.data.sources import FILE_NAMES
+from tests.idx_files import write_drawn
 from tests.refusal import refused
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and links are made")
@@ -37,11 +36,7 @@ RUN = "ffnn/baseline/seed-0"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with other data of 240 images, and a finished study of one small run on it."""
     home = tmp_path_factory.mktemp("finished")
-    (home / "data").mkdir()
-    arrays = [array.astype(np.uint8) for images, seed in ((240, 1), (60, 2)) for array in draw(images, seed)]
-    for name, array in zip(FILE_NAMES, arrays, strict=True):
-        header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-        (home / "data" / name).write_bytes(header + array.tobytes())
+    write_drawn(home / "data", 240, 60)
     (home / "tiny.yaml").write_text(STUDY)
     words = ["run", "tiny.yaml", "--data", "data", "--any-idx", "--out", "out", "--quiet"]
     done = subprocess.run(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fashion_compare.lock import exclusive, holder
+from tests.idx_files import write_drawn
 
 STUDY = """
 name: killed
@@ -33,8 +34,9 @@ RUNS = 5
 KILLS = int(os.environ.get("SURVIVAL_KILLS", "10"))
 
 
-def start(out: Path, study: Path) -> subprocess.Popen[str]:
-    words = ["run", str(study), "--data", "synthetic", "--out", str(out), "--workers", "2", "--quiet"]
+def start(out: Path, study: Path, *data: str) -> subprocess.Popen[str]:
+    data = data or ("--data", "synthetic")
+    words = ["run", str(study), *data, "--out", str(out), "--workers", "2", "--quiet"]
     return subprocess.Popen(
         [sys.executable, "-m", "fashion_compare", *words],
         stdout=subprocess.PIPE,
@@ -67,8 +69,11 @@ def test_a_study_survives_being_killed(tmp_path: Path) -> None:
     """SIGKILL to the program alone or to its workers as well, whenever: the next start goes on, and no bit differs."""
     study = tmp_path / "killed.yaml"
     study.write_text(STUDY)
+    # Few images to be validated, tested and explained: what is killed are the runs.
+    write_drawn(tmp_path / "data", 2400, 300)
+    data = ("--data", str(tmp_path / "data"), "--any-idx")
     began = time.monotonic()
-    undisturbed = start(tmp_path / "undisturbed", study)
+    undisturbed = start(tmp_path / "undisturbed", study, *data)
     _, errors = undisturbed.communicate(timeout=200)
     assert undisturbed.returncode == 0, errors
     duration = time.monotonic() - began
@@ -79,7 +84,7 @@ def test_a_study_survives_being_killed(tmp_path: Path) -> None:
         out = tmp_path / f"disturbed-{studies}"
         studies += 1
         while True:
-            process = start(out, study)
+            process = start(out, study, *data)
             try:
                 _, errors = process.communicate(timeout=dice.uniform(0.2, 0.8 * duration))
             except subprocess.TimeoutExpired:
@@ -93,7 +98,8 @@ def test_a_study_survives_being_killed(tmp_path: Path) -> None:
             assert process.returncode == 0, errors
             break
         assert files_of(out) == expected
-        assert json.loads((out / "killed-stand-in" / "results.json").read_text())["failures"] == []
+        (results,) = out.glob("*/results.json")
+        assert json.loads(results.read_text())["failures"] == []
 
 
 def hold(directory: Path, seconds: float) -> subprocess.Popen[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.idx_files import idx_bytes
 
 from fashion_compare.data import sources
 from fashion_compare.data.dataset import CLASS_NAMES, load, notes, stratified_split
@@ -17,17 +17,13 @@ from fashion_compare.data.sources import FILE_NAMES, Source, resolve
 from fashion_compare.errors import DataError, UsageError
 
 
-def idx(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
 def written(directory: Path, train: Any, test: Any, images: int | None = None) -> Path:
     """Write files with these labels, and grey images, `images` of them for testing."""
     directory.mkdir(exist_ok=True)
     for labels, names in ((train, FILE_NAMES[:2]), (test, FILE_NAMES[2:])):
         count = images if images is not None and labels is test else len(labels)
-        (directory / names[0]).write_bytes(idx(np.full((count, 28, 28), 7, np.uint8)))
-        (directory / names[1]).write_bytes(idx(np.array(labels, np.uint8)))
+        (directory / names[0]).write_bytes(idx_bytes(np.full((count, 28, 28), 7, np.uint8)))
+        (directory / names[1]).write_bytes(idx_bytes(np.array(labels, np.uint8)))
     return directory
 
 

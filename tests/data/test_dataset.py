@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import os
-import struct
 import sys
 import time
 from dataclasses import replace
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.idx_files import idx_bytes
 
 from fashion_compare.data import dataset as module
 from fashion_compare.data.dataset import (
@@ -39,10 +39,6 @@ from fashion_compare.errors import DataError, UsageError
 
 # Drawn from the real labels; a change here is another data set and voids every published number.
 REAL_SPLIT_SHA256 = "98ca501a5a832967bd751de6f9e073b17596b2c7f5ea67f3705feb1a0cc8b73e"
-
-
-def idx_bytes(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def numbered_images(count: int) -> np.ndarray:

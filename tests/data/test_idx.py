@@ -14,13 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.idx_files import idx_bytes
 
 from fashion_compare.data.idx import looks_like_a_web_page, read_idx
 from fashion_compare.errors import DataError
-
-
-def idx_bytes(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def pixels(*shape: int) -> np.ndarray:
