@@ -322,6 +322,16 @@ def test_a_wrong_copy_of_the_data_is_refused_not_replaced(home: Path, tmp_path: 
     assert not (home / "wrong" / "tiny-stand-in").exists()
 
 
+def test_a_study_is_not_kept_in_itself(home: Path, tmp_path: Path) -> None:
+    """Each copy would hold the one before; said before anything is made."""
+    out = tmp_path / "out"
+    words = ["run", "quick", "--data", "synthetic", "--out", str(out), "--keep", str(out / "quick-stand-in" / "kept")]
+    done = call(home, *words)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("is inside the study; name a directory elsewhere")
+    assert list(out.iterdir()) == []
+
+
 def test_help_waits_for_no_heavy_import() -> None:
     """`--help` needs neither NumPy nor torch, matplotlib or pydantic."""
     code = (

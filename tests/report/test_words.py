@@ -123,7 +123,11 @@ def test_the_whole_space(low: float, pair: bool) -> None:
 
 @pytest.mark.parametrize(
     ("devices", "said"),
-    [(["cpu", "cpu"], "one thread"), (["Tesla T4"], "Tesla T4"), (["cpu", "Tesla T4"], "Tesla T4 and one thread")],
+    [
+        (["cpu", "cpu"], "one thread"),
+        (["cuda, Tesla T4"], "Tesla T4"),
+        (["cpu", "cuda, Tesla T4"], "Tesla T4 and one thread"),
+    ],
 )
 def test_what_measured_seconds_is_named(devices: list[str], said: str) -> None:
     """A time on a GPU is never called a thread's."""

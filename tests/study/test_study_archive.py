@@ -96,7 +96,7 @@ def test_a_run_that_is_defined_otherwise_stays(study: Path, tmp_path: Path) -> N
     assert {name: text for name, text in files_of(here).items() if name.startswith(DONE)} == mine
 
 
-@pytest.mark.parametrize("place", ["", "ffnn/", "ffnn/baseline/", "ffnn/seed-0/", "x/ffnn/seed-0/", f"{DONE}/x/"])
+@pytest.mark.parametrize("place", ["", "ffnn/", "ffnn/baseline/", "ffnn/seed-0/", "x/ffnn/a/seed-0/", f"{DONE}/x/"])
 def test_runs_lie_where_a_study_has_them(place: str, study: Path, tmp_path: Path) -> None:
     """A definition elsewhere would make a directory of runs look like one that may be replaced."""
     evil = written(
@@ -181,11 +181,15 @@ def test_a_cut_off_file_is_refused(share: float, tmp_path: Path) -> None:
         unpack(file, tmp_path / "there" / "study")
 
 
-def test_headers_without_end_are_refused(tmp_path: Path) -> None:
-    """Thousands that announce each other's names: tarfile goes down with each of them."""
-    header = tarfile.TarInfo("././@LongLink")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 512
-    (tmp_path / "study.tar").write_bytes((header.tobuf(tarfile.GNU_FORMAT) + b"a" * 512) * 5000)
+@pytest.mark.parametrize(
+    ("kind", "size", "times"), [(tarfile.GNUTYPE_LONGNAME, 512, 5000), (tarfile.REGTYPE, 2**70, 1)]
+)
+def test_headers_without_end_are_refused(kind: bytes, size: int, times: int, tmp_path: Path) -> None:
+    """Thousands that announce each other's names, each a step further down for tarfile; a size beyond any number."""
+    header = tarfile.TarInfo("a")
+    header.type, header.size = kind, size
+    (tmp_path / "study.tar").write_bytes((header.tobuf(tarfile.GNU_FORMAT) + b"a" * 512) * times)
+    assert not archive.writer(tmp_path / "study.tar")
     with pytest.raises(UserError, match="delete it"):
         unpack(tmp_path / "study.tar", tmp_path / "study")
 
@@ -240,11 +244,92 @@ def test_two_machines_with_one_file(study: Path, tmp_path: Path) -> None:
     assert len(notes) == 1
     assert "another machine has written" in notes[0]
     ours.close()
-    assert "1 runs taken over" in notes[1]
+    assert "1 run taken over" in notes[1]
     assert files_of(study)[f"{BEGUN}/result.json"] == "theirs"
     assert ours.file.read_bytes() != before
     other.close()
     assert files_of(there) == files_of(study)
+    # Neither is trusted for ever because its file was taken over once.
+    before = other.file.read_bytes()
+    ours.save()
+    assert ours.file.read_bytes() == before
+
+
+def test_what_could_not_be_taken_over_is_not_overwritten(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of a study on a full disk: the other machine's file is what it was."""
+    notes: list[str] = []
+    (tmp_path / "kept").mkdir()
+    ours = Archive(study, tmp_path / "kept", 0.0, notes.append)
+    pack(written(tmp_path / "other", run(DONE, "theirs")), ours.file, "another")
+    before = ours.file.read_bytes()
+
+    def full(*_: object) -> int:
+        raise UserError("no space")
+
+    monkeypatch.setattr(archive, "unpack", full)
+    ours.close()
+    assert ours.file.read_bytes() == before
+    assert notes[0] == "no space"
+    assert "another machine has written" in notes[1]
+
+
+def test_a_drive_that_drops_out_costs_nothing(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of it fails, from its first stat on: the study goes on, and people are told."""
+    notes: list[str] = []
+    kept = Archive(study, tmp_path / "drive", 0.0, notes.append)
+    look = os.stat
+
+    def stat(path: Any, *more: Any, **options: Any) -> Any:
+        if "drive" in str(path):
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return look(path, *more, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    kept.save()
+    kept.close()
+    assert len(notes) == 3
+    assert all("not connected" in note for note in notes)
+
+
+def test_a_file_that_cannot_be_written_costs_nothing(study: Path, tmp_path: Path) -> None:
+    """What was kept before stays, and people are told."""
+    notes: list[str] = []
+    kept = Archive(study, tmp_path, 0.0, notes.append)
+    kept.file.mkdir()
+    kept.save()
+    assert len(notes) == 1
+    assert "cannot write" in notes[0]
+    assert kept.file.is_dir()
+
+
+def test_a_directory_that_cannot_be_read_is_not_left_out(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive without its runs would replace one that has them."""
+    look = os.scandir
+
+    def scan(path: str) -> Any:
+        if Path(path).name == "seed-0":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(UserError, match="Too many open files"):
+        pack(study, tmp_path / "kept" / "study.tar")
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(("ours", "comes"), [(None, True), ("theirs", True), ("mine", False)])
+def test_trials_come_with_their_list(ours: str | None, comes: bool, tmp_path: Path) -> None:
+    """Under the number of one that is proposed here, another's trial would be taken for it."""
+    trial, listed = "tuning/cnn/trial-0001/seed-0", "tuning/cnn.json"
+    pack(written(tmp_path / "other", run(trial, "done") | {listed: "theirs"}), tmp_path / "study.tar")
+    here = written(tmp_path / "here", {"study.yaml": "s"} | ({} if ours is None else {listed: ours}))
+    assert unpack(tmp_path / "study.tar", here) == comes
+    assert (here / trial).exists() == comes
+    assert (here / listed).read_text() == (ours or "theirs")
 
 
 def test_a_drive_that_is_gone_is_not_made_anew(study: Path, tmp_path: Path) -> None:

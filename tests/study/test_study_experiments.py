@@ -15,6 +15,7 @@ from fashion_compare.store import identity_hash, read_json
 from fashion_compare.study import merge, plan, spec
 from fashion_compare.study.designs import all_runs
 from fashion_compare.study.experiments import experiment_runs, fold_runs, out_of_fold, read_experiments, size_runs
+from fashion_compare.study.plan import ALL_IMAGES
 from fashion_compare.study.reading import read_runs
 from fashion_compare.study.trained import best_weights, load_classifier
 from fashion_compare.study.worker import execute
@@ -175,16 +176,16 @@ def test_what_was_found_is_read_from_the_runs(done, tiny_dataset):
         ]
         for model in study.models
     }
-    found = read_experiments(study, baselines, data, root)
+    found = read_experiments(study, baselines, data, root, trained_on=250)
     for model in ("ffnn", "cnn"):
         assert found["permutation"]["changes"][model]["seeds"] == [4, 5]
         points = found["training_sizes"][model]
-        assert [point["images"] for point in points] == [60, 120, 55_000]
+        assert [point["images"] for point in points] == [60, 120, 250]
         assert [point["seeds"] for point in points] == [[4, 5]] * 3
         own = baselines[model].only({4, 5}).interval("test", "accuracy").mean
         assert points[-1]["accuracy"]["mean"] == pytest.approx(own)
-    assert [entry["images"] for entry in found["lead_of_the_cnn"]] == [60, 120, 55_000]
-    assert read_experiments(parsed(""), baselines, data, root) is None
+    assert [entry["images"] for entry in found["lead_of_the_cnn"]] == [60, 120, 250]
+    assert read_experiments(parsed(""), baselines, data, root, trained_on=250) is None
 
 
 def test_permuted_runs_saw_permuted_pixels(done, tiny_dataset):
@@ -358,7 +359,7 @@ def read(study, root, data):
         held, _ = read_runs(model, "baseline", own)
         if held.seeds():
             baselines[model] = held
-    return read_experiments(study, baselines, data, root)
+    return read_experiments(study, baselines, data, root, trained_on=study.training_images or ALL_IMAGES)
 
 
 def accuracy(root, model, name):
@@ -451,7 +452,7 @@ def test_runs_of_another_study_are_refused(copy, tiny_dataset):
     other = spec.parse_study(STUDY.replace("hidden_sizes: [8]", "hidden_sizes: [9]"), "test")
     for look in (
         lambda: out_of_fold(other, tiny_dataset.train_labels, data, root),
-        lambda: read_experiments(other, {}, data, root),
+        lambda: read_experiments(other, {}, data, root, trained_on=ALL_IMAGES),
     ):
         with pytest.raises(UserError, match="holds another run") as caught:
             look()

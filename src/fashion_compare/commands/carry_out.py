@@ -64,9 +64,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     Raises:
         typer.Exit: a run failed.
     """
-    for option, directory in (("--out", out), ("--keep", engine.keep)):
-        if directory is not None:
-            check_writable(directory, option)
+    check_writable(out)
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.store import refuse_links_out
@@ -82,6 +80,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     count = _side_by_side(engine)
     total = Outcome()
     check_inside(root, out)
+    _check_keep(engine, root)
     runs = _planned(study, parts, source, identity, root)
     _check_images(runs, dataset)
     with exclusive(root), ExitStack() as stack:
@@ -159,13 +158,22 @@ def _planned(
     return runs
 
 
+def _check_keep(engine: Engine, root: Path) -> None:
+    """Refuse to keep a study in itself, or where nothing can be written."""
+    if engine.keep is None:
+        return
+    if engine.keep.resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"--keep {engine.keep} is inside the study; name a directory elsewhere")
+    check_writable(engine.keep, "--keep")
+
+
 def _check_images(runs: "list[Run]", dataset: "Dataset") -> None:
     """Refuse runs that ask for more images than the data has: other data may have few."""
     most = max(runs, key=lambda run: run.training_images or 0)
     if (most.training_images or 0) > len(dataset.train_labels):
         raise UsageError(
             f"{most.label} asks for {most.training_images} training images, {dataset.name} has "
-            f"{len(dataset.train_labels)}; choose another study, or edit its training_images"
+            f"{len(dataset.train_labels)}; choose another study, or fewer of them in its file"
         )
 
 
@@ -258,8 +266,6 @@ def _kept(engine: Engine, root: Path, stack: ExitStack) -> "Archive | None":
     from fashion_compare import console
     from fashion_compare.study.archive import Archive
 
-    if engine.keep.resolve().is_relative_to(root.resolve()):
-        raise UsageError(f"--keep {engine.keep} is inside the study; name a directory elsewhere")
     archive = Archive(root, engine.keep, 60 * engine.keep_minutes, console.say)
     archive.restore()
     stack.callback(archive.close)

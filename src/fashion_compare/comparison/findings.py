@@ -194,7 +194,10 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
         a, b = row["a"], row["b"]
         names = f"{a['model']} ({a['configuration']}) against {b['model']} ({b['configuration']})"
         if row["verdict"] in ("better", "worse"):
-            text = f"{names}: the {a['model']} is {row['verdict']}, by {difference} over {len(row['seeds'])} seeds."
+            where = " on these images" if low <= 0 <= high else ""
+            text = (
+                f"{names}: the {a['model']} is {row['verdict']}{where}, by {difference} over {len(row['seeds'])} seeds."
+            )
         elif row["verdict"] == "undecided":
             text = f"{names}: not decided with {len(row['seeds'])} seeds; {difference}."
         else:

@@ -9,7 +9,7 @@ from fashion_compare.comparison.wording import along, chance, parameter_name, pe
 # What a ranking of parameters tried one at a time does not say by itself.
 _CAVEATS = {
     "optimizer": "Every optimizer ran at the baseline's learning rate, which does not suit all of them.",
-    "epochs": "A run counts with its best epoch, so more epochs hardly ever lose.",
+    "epochs": "A run counts with its best epoch, so more epochs at a constant learning rate hardly ever lose.",
 }
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -121,14 +121,14 @@ def evidence(row: Mapping[str, Any]) -> str:
             else "how many seeds would settle this one cannot be said, or is over 1,000"
         )
     elif _where(row):
-        parts.append("decided for these test images; with others it may be nothing, for the interval reaches zero")
+        parts.append("decided for these images; with others it may be nothing, for the interval reaches zero")
     return "; ".join(parts)
 
 
 def change_in_words(rows: list[Mapping[str, Any]]) -> str:
     """Return what a variation improved and what it made worse, metric by metric, with how sure that is."""
-    better = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] == "better"]
-    worse = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] == "worse"]
+    better = [METRIC_NAMES[row["metric"]] + _where(row) for row in rows if row["verdict"] == "better"]
+    worse = [METRIC_NAMES[row["metric"]] + _where(row) for row in rows if row["verdict"] == "worse"]
     open_ = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] in ("undecided", "no verdict")]
     said = []
     if better:
@@ -145,7 +145,11 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
     f1 = [row for row in rows if row["metric"] == "f1"]
     said = []
     for verdict_word in ("better", "worse"):
-        names = [f"{class_names[r['class']]} {points(r['mean'])}" for r in f1 if r["verdict"] == verdict_word]
+        names = [
+            f"{class_names[row['class']]} {points(row['mean'])}{_where(row)}"
+            for row in f1
+            if row["verdict"] == verdict_word
+        ]
         if names:
             said.append(f"F1 {verdict_word} in {', '.join(names)}")
     if said:
@@ -191,6 +195,8 @@ def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
     alone = {entry["parameter"] for entry in entries if not any(point["together"] for point in entry["points"])}
     notes = [note for parameter, note in _CAVEATS.items() if parameter in alone]
     what = "Mean validation accuracy from the worst to the best value tried, all else as in the baseline"
+    if len(alone) < len(entries):
+        what += " but for what moves along"
     return " ".join([f"{what}: {'; '.join(said)}.", *notes])
 
 
@@ -270,7 +276,7 @@ def fitting_in_words(fit: Mapping[str, Any]) -> str:
 
 def trained_on(runs: Iterable[Mapping[str, Any]]) -> str:
     """Say on what their seconds were measured: "one thread", or the GPU by its name, or all that there were."""
-    devices = {run["environment"]["device"] for run in runs}
+    devices = {run["environment"]["device"].removeprefix("cuda, ") for run in runs}
     return " and ".join(sorted("one thread" if device == "cpu" else device for device in devices))
 
 

@@ -21,10 +21,18 @@ MOST_BYTES = 100 << 30
 MOST_SAVING = 0.05
 # Where a run is defined: `plan.run_path`, in the study itself or in the directory of one of its parts. None of these
 # holds another, so that replacing a run replaces nothing else.
-RUN = re.compile(r"([^/]+/)?(ffnn|cnn)/[^/]+/seed-\d+/config\.json")
-# What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion), and
-# members whose names are in each other's way.
-_DAMAGE = (tarfile.TarError, ValueError, RecursionError, FileExistsError, NotADirectoryError, IsADirectoryError)
+RUN = re.compile(r"((sensitivity|tuning|experiments)/)?(ffnn|cnn)/[^/]+/seed-\d+/config\.json")
+# What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion, a size
+# may be any number), and members whose names are in each other's way.
+_DAMAGE = (
+    tarfile.TarError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    FileExistsError,
+    NotADirectoryError,
+    IsADirectoryError,
+)
 
 Show = Callable[[Snapshot], None]
 
@@ -43,8 +51,8 @@ class Archive:
         self._root = root
         self._seconds_between = seconds_between
         self._on_note = on_note
-        self._us = uuid.uuid4().hex
-        self._expected = {self._us, None}
+        # Whose writing may be replaced: what was read or written last, and what is no archive.
+        self._known: set[str | None] = {None}
         self._next = time.monotonic() + seconds_between
 
     def restore(self) -> None:
@@ -54,9 +62,10 @@ class Archive:
             UserError: the file cannot be read, is damaged, or holds what no study does.
         """
         if self.file.exists():
-            self._expected.add(writer(self.file))
-            runs = unpack(self.file, self._root)
-            self._on_note(f"{runs} runs taken over from {self.file}; to start afresh, delete that file as well")
+            by, runs = writer(self.file), unpack(self.file, self._root)
+            self._known = {by, None}
+            taken = f"{runs} run{'' if runs == 1 else 's'} taken over from {self.file}"
+            self._on_note(f"{taken}; to start afresh, delete that file as well")
 
     def save(self) -> None:
         """Write the file; where that fails the study goes on, and people are told."""
@@ -65,10 +74,15 @@ class Archive:
             if not self.file.parent.is_dir():
                 # Not made again: where a drive was mounted there would now be a plain directory of this machine.
                 raise UserError(f"{self.file.parent} is gone; mount it again")
-            if self.file.exists() and writer(self.file) not in self._expected:
+            if self._is_anothers():
                 raise UserError(f"another machine has written {self.file} meanwhile, which is left alone; end that one")
-            pack(self._root, self.file, self._us)
-        except UserError as error:
+            # Each time anew: this machine's last file may be replaced, one that another made after it may not.
+            by = uuid.uuid4().hex
+            self._known.add(by)
+            pack(self._root, self.file, by)
+            self._known = {by, None}
+        # A drive that has dropped out fails whatever is asked of it.
+        except (UserError, OSError) as error:
             self._on_note(f"{error} (the study itself, in {self._root}, is whole)")
         ended = time.monotonic()
         self._next = ended + max(self._seconds_between, (ended - began) / MOST_SAVING)
@@ -76,11 +90,14 @@ class Archive:
     def close(self) -> None:
         """Save for the last time, when no run is under way; what another machine has finished meanwhile comes here."""
         try:
-            if self.file.exists() and writer(self.file) not in self._expected:
+            if self._is_anothers():
                 self.restore()
-        except UserError as error:
+        except (UserError, OSError) as error:
             self._on_note(str(error))
         self.save()
+
+    def _is_anothers(self) -> bool:
+        return self.file.exists() and writer(self.file) not in self._known
 
     def saving_after(self, show: Show) -> Show:
         """Return `show`, followed by saving when the last time was long enough ago."""
@@ -138,7 +155,12 @@ def writer(file: Path) -> str | None:
 
 def _files(root: Path) -> Iterator[Path]:
     """Yield what lies below `root`; a directory that vanishes meanwhile is left out."""
-    for directory, _, names in os.walk(root):
+
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for directory, _, names in os.walk(root, onerror=failed):
         yield from (Path(directory) / name for name in names)
 
 
@@ -161,7 +183,8 @@ def unpack(file: Path, root: Path) -> int:
     """Put what `file` holds into `root` where it is missing there, and return how many runs that were.
 
     Of a run that both have, a finished one stays or comes; of two unfinished ones that in `root` stays, unless it alone
-    has no checkpoint. Of runs that are defined otherwise that in `root` stays.
+    has no checkpoint. Of runs that are defined otherwise that in `root` stays. Trials come only where none were
+    proposed, or the same ones: others would stand under the numbers of what is proposed next.
 
     Raises:
         UserError: the file cannot be read, or holds anything but plain files inside the study.
@@ -215,7 +238,7 @@ def _adopt(unpacked: Path, root: Path) -> int:
     taken = 0
     for path in definitions:
         theirs, ours = RunDirectory((unpacked / path).parent), RunDirectory((root / path).parent)
-        if _is_ahead(theirs, ours):
+        if _is_ahead(theirs, ours) and not _is_foreign_trial(path, unpacked, root):
             shutil.rmtree(ours.path, ignore_errors=True)
             ours.path.parent.mkdir(parents=True, exist_ok=True)
             theirs.path.rename(ours.path)
@@ -237,3 +260,10 @@ def _is_ahead(theirs: RunDirectory, ours: RunDirectory) -> bool:
     if ours.config.read_bytes() != theirs.config.read_bytes() or ours.is_done:
         return False
     return theirs.is_done or (theirs.checkpoint.exists() and not ours.checkpoint.exists())
+
+
+def _is_foreign_trial(path: Path, unpacked: Path, root: Path) -> bool:
+    """Say whether a run belongs to a list of proposals that is not the one in `root`."""
+    part, model = path.parts[:2]
+    ours, theirs = (place / "tuning" / f"{model}.json" for place in (root, unpacked))
+    return part == "tuning" and ours.exists() and not (theirs.exists() and ours.read_bytes() == theirs.read_bytes())

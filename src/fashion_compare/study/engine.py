@@ -108,11 +108,12 @@ class _Work:
             self.tracker.update(run)
         self.on_progress(self.tracker.snapshot())
 
-    def _lost(self, run: Run, reason: str) -> None:
+    def _lost(self, run: Run, reason: str, *, by_its_settings: bool = True) -> None:
         """Put a run among the suspects, or give it up."""
         self.losses[run.label] += 1
         if self.losses[run.label] > RETRIES:
-            self.outcome.by_its_settings.add(run.label)
+            if by_its_settings:
+                self.outcome.by_its_settings.add(run.label)
             self.outcome.failures[run.label] = (
                 f"{reason} {self.losses[run.label]} times, at last with nothing beside it"
             )
@@ -145,8 +146,8 @@ class _Work:
                 self._lost(run, "it ran out of memory")
                 return True
             if "CUDA error" in str(error):
-                # It stays with the process: every later run of it would meet the same.
-                self._lost(run, "its GPU failed")
+                # It stays with the process, which the local pool ends: every later run of it would meet the same.
+                self._lost(run, "its GPU failed", by_its_settings=False)
                 return True
             self.outcome.failures[run.label] = f"unexpected {type(error).__name__}: {UserError(str(error))}"
         else:

@@ -95,7 +95,7 @@ def fold_runs(study: Study, model: str, source: Source | None, data: dict[str, A
 
 
 def read_experiments(
-    study: Study, baselines: dict[str, Scored], data: dict[str, Any], root: Path, *, all_images: int = ALL_IMAGES
+    study: Study, baselines: dict[str, Scored], data: dict[str, Any], root: Path, *, trained_on: int
 ) -> dict[str, Any] | None:
     """Return what the finished experiments found, parts without a finished run empty; None when there are none.
 
@@ -104,7 +104,7 @@ def read_experiments(
         baselines: model → its finished baseline runs.
         data: from `described_identity`.
         root: the study's directory.
-        all_images: how many training images the data has.
+        trained_on: how many images the baselines saw.
     """
     if study.experiments is None:
         return None
@@ -123,7 +123,7 @@ def read_experiments(
         sizes[model] = {images: held for images, held in read.items() if held.seeds()}
         whole = baselines[model].only(seeds) if model in baselines else None
         if sizes[model] and whole is not None:
-            sizes[model][study.training_images or all_images] = whole
+            sizes[model][trained_on] = whole
     return {
         "least_steps": study.experiments.least_steps,
         "permutation": permutation_effect(permuted, baselines),

@@ -146,7 +146,7 @@ def collect(
     results["cnn_over_ffnn"] = _ratios(results["models"])
     results["head_to_head"] = _head_to_head(finished, results["best"], root)
     baselines = {model: held[BASELINE] for model, held in finished.items() if BASELINE in held}
-    results["experiments"] = read_experiments(study, baselines, data, root, all_images=dataset["counts"]["train"])
+    results["experiments"] = read_experiments(study, baselines, data, root, trained_on=dataset["counts"]["train"])
     results["calibration"] = {
         model: _calibration(finished[model], best["configuration"], root) for model, best in results["best"].items()
     }
