@@ -307,7 +307,7 @@ def test_experiments_are_in_the_results(found: dict[str, Any]) -> None:
     assert set(held["permutation"]["changes"]) == {"ffnn", "cnn"}
     assert held["permutation"]["cnn_minus_ffnn"]["seeds"] == [0, 1]
     for points in held["training_sizes"].values():
-        assert [point["images"] for point in points] == [100, 55_000]
+        assert [point["images"] for point in points] == [100, 400]
 
 
 def test_calibration_is_of_the_best_configurations(found: dict[str, Any]) -> None:

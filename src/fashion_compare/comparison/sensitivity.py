@@ -48,14 +48,14 @@ def _entry(parameter: str, values: Sequence[tuple[Scored, Any, Mapping[str, Any]
     ]
     return {
         "parameter": parameter,
-        "points": sorted(points, key=lambda point: _order(point["value"])),
+        "points": sorted(points, key=lambda point: value_order(point["value"])),
         "span": max(means) - min(means),
-        "usable": sorted(usable, key=_order),
+        "usable": sorted(usable, key=value_order),
     }
 
 
-def _order(value: Any) -> tuple[list[float], str]:
-    """Sort numbers, and layer sizes such as 256-128, by size, names by name, and what is not set first."""
+def value_order(value: Any) -> tuple[list[float], str]:
+    """Return what sorts a parameter's values: none first, numbers and sizes such as 256-128 by size, names by name."""
     parts = value.split("-") if isinstance(value, str) else [value]
     numeric = value is not None and (not isinstance(value, str) or all(part.isdecimal() for part in parts))
     return ([float(part) for part in parts] if numeric else []), str(value)

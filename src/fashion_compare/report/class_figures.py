@@ -1,6 +1,7 @@
 """Figures class by class: confusion, F1, ROC."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -46,28 +47,28 @@ def confusion(
 
 
 @drawn
-def per_class(
-    held: Mapping[str, Sequence[Mapping[str, float]]], class_names: Sequence[str]
-) -> tuple[str, Figure, Rows, str]:
-    """F1 of each class, both models."""
+def per_class(held: Mapping[str, Mapping[str, Any]], class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
+    """F1 of each class for one configuration of each model, seeds as small points."""
     figure = new_figure(7.2, 2.9)
     axes = figure.add_subplot()
     rows: Rows = []
-    for offset, (model, classes) in zip((-0.12, 0.12), held.items(), strict=False):
-        values = [100 * entry["f1"] for entry in classes]
-        axes.plot(
-            np.arange(len(values)) + offset,
-            values,
-            "o",
-            color=MODEL_COLOURS[model],
-            markersize=6,
-            label=model,
-        )
-        rows += [{"model": model, "class": c, **e} for c, e in zip(class_names, classes, strict=True)]
+    for offset, (model, configuration) in zip((-0.12, 0.12), held.items(), strict=False):
+        classes, colour = configuration["mean"]["per_class"], MODEL_COLOURS[model]
+        at = np.arange(len(classes)) + offset
+        seeds = [[run["per_class"][c]["f1"] for run in configuration["runs"]] for c in range(len(classes))]
+        for x, of_class in zip(at, seeds, strict=True):
+            points = [100 * f1 for f1 in of_class]
+            axes.plot([x + 0.13 * np.sign(offset)] * len(points), points, "o", color=colour, alpha=0.5, markersize=2.5)
+        axes.plot(at, [100 * entry["f1"] for entry in classes], "o", color=colour, markersize=6, label=model)
+        rows += [
+            {"model": model, "class": name, **entry, "f1_by_seed": " ".join(f"{f1:.4f}" for f1 in of_class)}
+            for name, entry, of_class in zip(class_names, classes, seeds, strict=True)
+        ]
     axes.set_xticks(range(len(class_names)), class_names, rotation=25, ha="right")
     axes.set_ylabel("F1 on the test set (%)")
     axes.legend(ncols=2)
-    return "per-class", figure, rows, "F1 of each class on the test set, mean over seeds."
+    caption = "F1 of each class on the test set: mean over seeds, and each seed as a small point."
+    return "per-class", figure, rows, caption
 
 
 @drawn

@@ -59,7 +59,7 @@ def draw_all(results: Mapping[str, Any], runs: Saved, root: Path) -> dict[str, D
         drawings.append(class_figures.confusion(model, name, held["mean"]["confusion"], class_names))
         areas = [entry["auc"] for entry in run["per_class"]]
         drawings.append(class_figures.roc(model, name, runs.roc[model], areas, class_names))
-    by_class = {m: results["models"][m]["configurations"][n]["mean"]["per_class"] for m, n in chosen.items()}
+    by_class = {model: results["models"][model]["configurations"][name] for model, name in chosen.items()}
     drawings.append(class_figures.per_class(by_class, class_names))
     drawings += _draw_mechanisms(results, root)
     return {drawing.name: drawing for drawing in drawings}

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.sensitivity import value_order
 from fashion_compare.comparison.wording import parameter_name, setting
 from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure
 
@@ -31,7 +32,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         {
             "model": model,
             "parameter": entry["parameter"],
-            "value": setting(point["value"]),
+            "value": point["value"],
             "mean": point["validation_accuracy"]["mean"],
             "low": point["validation_accuracy"]["interval"][0],
             "high": point["validation_accuracy"]["interval"][1],
@@ -48,8 +49,8 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     for k, name in enumerate(names):
         axes = figure.add_subplot(math.ceil(len(names) / _COLUMNS), _COLUMNS, k + 1)
         own = [row for row in rows if row["parameter"] == name]
-        # Points come sorted by value; grids are chosen so that even steps show them best.
-        values = _merged([[row["value"] for row in own if row["model"] == model] for model in results["sensitivity"]])
+        # Even steps: grids are chosen so that these show them best.
+        values = sorted({row["value"] for row in own}, key=value_order)
         for model in results["sensitivity"]:
             of_model = [row for row in own if row["model"] == model]
             colour = MODEL_COLOURS[model]
@@ -60,7 +61,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
                 marker = "D" if row["baseline"] else "o"
                 face = colour if row["usable"] else "white"
                 axes.plot(at, 100 * row["mean"], marker, color=colour, markersize=4, markerfacecolor=face)
-        axes.set_xticks(range(len(values)), values, fontsize=6.5, rotation=30)
+        axes.set_xticks(range(len(values)), [setting(value) for value in values], fontsize=6.5, rotation=30)
         axes.set_title(parameter_name(name), fontsize=8.5)
         axes.tick_params(axis="y", labelsize=7)
     figure.supylabel("validation accuracy (%)", fontsize=8)
@@ -70,20 +71,6 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         "shown to be worse than the best (paired, 95%). Each panel has its own scale."
     )
     return "sensitivity-curves", figure, rows, caption
-
-
-def _merged(lists: list[list[str]]) -> list[str]:
-    """Return all values once, in an order that agrees with each list's."""
-    merged: list[str] = []
-    for values in lists:
-        at = 0
-        for value in values:
-            if value in merged:
-                at = merged.index(value) + 1
-            else:
-                merged.insert(at, value)
-                at += 1
-    return merged
 
 
 @drawn
