@@ -5,7 +5,16 @@ from typing import Any
 
 from fashion_compare.comparison.audit_findings import audit_findings
 from fashion_compare.comparison.mechanism_findings import mechanism_findings
-from fashion_compare.comparison.wording import Finding, along, finding, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import (
+    Finding,
+    along,
+    finding,
+    parameter_name,
+    percent,
+    points,
+    setting,
+    where_it_holds,
+)
 
 # Confusions below this share of two classes' images are not worth a sentence.
 _CONFUSION = 0.05
@@ -194,7 +203,7 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
         a, b = row["a"], row["b"]
         names = f"{a['model']} ({a['configuration']}) against {b['model']} ({b['configuration']})"
         if row["verdict"] in ("better", "worse"):
-            where = " on these images" if low <= 0 <= high else ""
+            where = where_it_holds(row["interval"])
             text = (
                 f"{names}: the {a['model']} is {row['verdict']}{where}, by {difference} over {len(row['seeds'])} seeds."
             )

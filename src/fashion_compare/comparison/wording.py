@@ -1,6 +1,6 @@
 """How numbers, settings and findings are put into words, everywhere the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Finding = dict[str, Any]
@@ -59,3 +59,8 @@ def along(together: Mapping[str, Any]) -> str:
 def finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> Finding:
     """Return a finding: the rule that made it, the model it is about (None for both), its text, the values in it."""
     return {"id": rule, "model": model, "text": text, "values": values}
+
+
+def where_it_holds(interval: Sequence[float]) -> str:
+    """Say so when a verdict, which the seeds decide, is one on these images alone: the interval has zero in it."""
+    return " on these images" if interval[0] <= 0 <= interval[1] else ""

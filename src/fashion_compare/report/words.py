@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.together import AGREEMENT
-from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting, where_it_holds
 
 # What a ranking of parameters tried one at a time does not say by itself.
 _CAVEATS = {
@@ -53,7 +53,8 @@ def headline(results: Mapping[str, Any]) -> str:
         f"comparing {what}"
     )
     if row["verdict"] in ("better", "worse"):
-        return f"The {ahead['model']} beats the {behind['model']}{_where(row)}: {said} over {seeds(row)}."
+        where = where_it_holds(row["interval"])
+        return f"The {ahead['model']} beats the {behind['model']}{where}: {said} over {seeds(row)}."
     reason = (
         f"but {seeds(row)} do not decide it"
         if row["verdict"] == "undecided"
@@ -81,18 +82,13 @@ def seeds(row: Mapping[str, Any]) -> str:
 def verdict(row: Mapping[str, Any]) -> str:
     """Return what one comparison decides, in a few words."""
     if row["verdict"] in ("better", "worse"):
-        return f"{row['verdict']}{_where(row)}"
+        return f"{row['verdict']}{where_it_holds(row['interval'])}"
     if row["verdict"] == "no verdict":
         return f"no verdict with {seeds(row)}"
     if row["no_difference_larger_than"] is not None:
         return f"no difference larger than {_size(row['no_difference_larger_than'], row['metric'])}"
     needed = row["seeds_needed"]
     return f"not decidable with {seeds(row)}" + (f" ({needed} for an even chance)" if needed else "")
-
-
-def _where(row: Mapping[str, Any]) -> str:
-    """Say so when a verdict, which the seeds decide, is one on these images alone: the interval has zero in it."""
-    return " on these images" if row["interval"][0] <= 0 <= row["interval"][1] else ""
 
 
 def evidence(row: Mapping[str, Any]) -> str:
@@ -120,15 +116,17 @@ def evidence(row: Mapping[str, Any]) -> str:
             if needed
             else "how many seeds would settle this one cannot be said, or is over 1,000"
         )
-    elif _where(row):
+    elif where_it_holds(row["interval"]):
         parts.append("decided for these images; with others it may be nothing, for the interval reaches zero")
     return "; ".join(parts)
 
 
 def change_in_words(rows: list[Mapping[str, Any]]) -> str:
     """Return what a variation improved and what it made worse, metric by metric, with how sure that is."""
-    better = [METRIC_NAMES[row["metric"]] + _where(row) for row in rows if row["verdict"] == "better"]
-    worse = [METRIC_NAMES[row["metric"]] + _where(row) for row in rows if row["verdict"] == "worse"]
+    better = [
+        METRIC_NAMES[row["metric"]] + where_it_holds(row["interval"]) for row in rows if row["verdict"] == "better"
+    ]
+    worse = [METRIC_NAMES[row["metric"]] + where_it_holds(row["interval"]) for row in rows if row["verdict"] == "worse"]
     open_ = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] in ("undecided", "no verdict")]
     said = []
     if better:
@@ -146,7 +144,7 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
     said = []
     for verdict_word in ("better", "worse"):
         names = [
-            f"{class_names[row['class']]} {points(row['mean'])}{_where(row)}"
+            f"{class_names[row['class']]} {points(row['mean'])}{where_it_holds(row['interval'])}"
             for row in f1
             if row["verdict"] == verdict_word
         ]
