@@ -29,7 +29,10 @@ honoured. Exit 0: done; 1: a run or the data failed; 2: wrong usage; 130: interr
 `fashion-compare COMMAND --help` say what this page says."""
 _ABOUT_STUDIES = """\
 A study is a YAML file; `fashion-compare init NAME` writes a shipped one to start from. An unknown field is an error, as
-is a value out of range. Shipped are:"""
+is a value out of range. Values mean what YAML 1.2 says, numbers such as `1e-3` included; what YAML 1.1 reads as
+something else is an error that names both readings: `010`, `0o10`, `1:30`, `1_000`, `0b1`, `no`, dates. A number in
+quotes is text. A name has only `a-z`, `0-9`, `-` and `_`, and is none that Windows has for itself, such as `con` or
+`com1`. A setting without effect is an error in a variation, a grid or a space. Shipped are:"""
 _ABOUT_RESULTS = """\
 `runs/<study>/results.json` holds every number of the report. Its JSON Schema comes with the package, as
 `fashion_compare/study/results.schema.json`; a change that readers would notice raises `schema_version`."""
@@ -189,6 +192,8 @@ def _flat(kind: Any) -> Iterator[Any]:
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         for part in typing.get_args(kind):
             yield from _flat(part)
+    elif typing.get_origin(kind) is typing.Annotated:
+        yield from _flat(typing.get_args(kind)[0])
     else:
         yield kind
 

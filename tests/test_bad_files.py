@@ -146,7 +146,7 @@ STUDIES: dict[str, tuple[Callable[[Path], object], str]] = {
     "too large": (put("bad.yaml", STUDY + "#" * (1 << 20)), "larger than 1 MiB"),
     "no text": (put("bad.yaml", b"\xff\xfe\x00"), "not UTF-8 text"),
     "control characters": (put("bad.yaml", "name: a\0b"), "not valid YAML"),
-    "a list": (put("bad.yaml", "[1, 2]"), "got list, expected a mapping"),
+    "a list": (put("bad.yaml", "[1, 2]"), r"got \[1, 2\], expected a mapping"),
     "no YAML": (put("bad.yaml", "name: [1, 2"), "line 1: not valid YAML"),
     "an object of Python's": (put("bad.yaml", "a: !!python/object/apply:os.system [id]"), "not valid YAML: could not"),
     "a bomb of aliases": (put("bad.yaml", BOMB), "line 2: not valid YAML: aliases .* are not read"),
@@ -161,6 +161,24 @@ STUDIES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no epochs": (put("bad.yaml", STUDY.replace("epochs: 1", "epochs: -1")), "epochs: got -1"),
     "text for a number": (put("bad.yaml", STUDY.replace("epochs: 1", "epochs: many")), "epochs: got 'many'"),
     "not a number": (put("bad.yaml", STUDY.replace("epochs: 1", "learning_rate: .nan")), "learning_rate: got nan"),
+    "an octal number": (
+        put("bad.yaml", STUDY.replace("epochs: 1", "epochs: 010")),
+        "line 7: epochs: 010 is 8 in .* 10 in",
+    ),
+    "minutes and seconds": (put("bad.yaml", STUDY.replace("seeds: 1", "seeds: 1:30")), "line 3: seeds: 1:30 is 90 in"),
+    "a name of Windows' own": (put("bad.yaml", STUDY.replace("tiny", "con")), "Windows creates no directory 'con'"),
+    "one variation twice": (
+        put("bad.yaml", STUDY + "    variations: {a: {l2: 1e-3}, b: {l2: 0.001}}"),
+        "models.ffnn.variations: a and b have the same settings",
+    ),
+    "a space without effect": (
+        put("bad.yaml", STUDY + "tuning: {space: {ffnn: {momentum: [0.1, 0.9]}}}"),
+        "tuning.space.ffnn.momentum: momentum has no effect with optimizer 'adam'",
+    ),
+    "a number for a list": (
+        put("bad.yaml", STUDY.replace("[8]", "8")),
+        r"hidden_sizes: got 8, expected a list, such as",
+    ),
     "an infinite number": (
         put("bad.yaml", STUDY.replace("epochs: 1", "learning_rate: .inf")),
         "learning_rate: got inf",
@@ -193,7 +211,7 @@ REPORT: dict[str, tuple[Callable[[Path], object], str]] = {
     "result.json of a list": (put(f"study/{RUN}/result.json", "[1]"), "result.json is not a finished run's"),
     "a score that is none": (
         edited(f"study/{RUN}/result.json", '"auc_micro"', '"auc_makro"'),
-        "result.json is not a finished run's: test.auc_micro",
+        r"result.json is not a finished run's: test.auc_micro \(required, but not given\); delete",
     ),
     "a score of NaN": (edited(f"study/{RUN}/result.json", '"best_epoch": ', '"best_epoch": NaN, "x": '), "NaN is no"),
     "a huge result": (put(f"study/{RUN}/result.json", b" " * (5 << 20)), "result.json: larger than 4 MiB"),

@@ -289,3 +289,35 @@ def test_what_cannot_be_tuned_is_refused(old: str, new: str, line: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_study(TEXT.replace(old, new), "tiny")
     assert line in str(caught.value)
+
+
+SMALL = TEXT.replace("      learning_rate: {low: 0.0001, high: 0.1, scale: log}\n", "      l2: [1e-6, 1e-5, 1e-4]\n")
+
+
+def test_a_value_such_as_1e_6_is_a_number_in_the_results(tmp_path: Path) -> None:
+    """In every trial's settings, in the winner's and in the list of proposals."""
+    study = parse_study(SMALL, "tiny")
+    tune(tuners(study, None, {}, tmp_path), all_simulated, lambda _: None)
+    for model, found in read_tuning(study, {}, tmp_path).items():
+        values = [trial["settings"]["l2"] for trial in found["trials"]] + [found["settings"]["l2"]]
+        assert set(values) <= {0.000001, 0.00001, 0.0001}
+        assert {type(value) for value in values} == {float}
+        held = json.loads((tmp_path / "tuning" / f"{model}.json").read_text())
+        assert held["space"]["l2"] == [0.000001, 0.00001, 0.0001]
+
+
+def test_a_tuning_whose_numbers_are_text_goes_on(tmp_path: Path) -> None:
+    """Earlier versions wrote 1e-6 as text: the same trials are read, and the next ones are proposed."""
+    study = parse_study(SMALL, "tiny")
+    made = tuners(study, None, {}, tmp_path)
+    made[0].propose()
+    before = [trial.run.identity for trial in made[0].trials()]
+    path = tmp_path / "tuning" / "ffnn.json"
+    held = json.loads(path.read_text())
+    texts = {0.000001: "1e-6", 0.00001: "1e-5", 0.0001: "1e-4"}
+    held["space"]["l2"] = [texts[value] for value in held["space"]["l2"]]
+    for proposal in held["proposals"]:
+        proposal["settings"]["l2"] = texts[proposal["settings"]["l2"]]
+    path.write_text(json.dumps(held))
+    assert [trial.run.identity for trial in made[0].trials()] == before
+    assert len(made[0].propose()) == 4

@@ -1,8 +1,31 @@
 """What can be set about a model and its training: validated once, here, for study files and commands alike."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
+
+
+def _whole_number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise PydanticKnownError("int_parsing")
+    return value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise PydanticKnownError("float_parsing")
+    return value
+
+
+# Pydantic's numbers, but text is none of them: '010' and '1_0' mean something else to everyone.
+Whole = Annotated[int, BeforeValidator(_whole_number)]
+Number = Annotated[float, BeforeValidator(_number)]
+
+
+_WITH_MOMENTUM = ("momentum", "nesterov")
 
 
 class _Configuration(BaseModel):
@@ -10,9 +33,9 @@ class _Configuration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    learning_rate: Annotated[float, Field(gt=0, le=100, description="step size of the optimiser")] = 1e-3
-    batch_size: Annotated[int, Field(ge=1, le=60_000, description="images per step")] = 128
-    epochs: Annotated[int, Field(ge=0, le=10_000, description="passes over the training images")] = 10
+    learning_rate: Annotated[Number, Field(gt=0, le=100, description="step size of the optimiser")] = 1e-3
+    batch_size: Annotated[Whole, Field(ge=1, le=60_000, description="images per step")] = 128
+    epochs: Annotated[Whole, Field(ge=0, le=10_000, description="passes over the training images")] = 10
     schedule: Annotated[
         Literal["constant", "step", "cosine", "one_cycle"],
         Field(description="how the learning rate moves over the training, from and to what schedules.py says"),
@@ -21,24 +44,25 @@ class _Configuration(BaseModel):
         Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
         Field(description="how a gradient becomes a step"),
     ] = "adam"
-    momentum: Annotated[float, Field(ge=0, lt=1, description="of the optimizers 'momentum' and 'nesterov'")] = 0.9
-    l1: Annotated[float, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights")] = 0.0
-    l2: Annotated[float, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights")] = 0.0
+    momentum: Annotated[Number, Field(ge=0, lt=1, description="of the optimizers 'momentum' and 'nesterov'")] = 0.9
+    l1: Annotated[Number, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights")] = 0.0
+    l2: Annotated[Number, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights")] = 0.0
     weight_decay: Annotated[
-        float, Field(ge=0, le=10, description="decoupled decay of the weights, of the optimizer 'adamw'")
+        Number, Field(ge=0, le=10, description="decoupled decay of the weights, of the optimizer 'adamw'")
     ] = 0.0
     gradient_clip_norm: Annotated[
-        float | None, Field(gt=0, description="longest gradient that a step is made of; null for any")
+        Number | None, Field(gt=0, description="longest gradient that a step is made of; null for any")
     ] = None
-    label_smoothing: Annotated[float, Field(ge=0, lt=1, description="share of certainty not asked for")] = 0.0
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1, description="share of certainty not asked for")] = 0.0
     normalization: Annotated[Literal["none", "batch"], Field(description="of each hidden layer's sums")] = "none"
     ema_decay: Annotated[
-        float, Field(ge=0, lt=1, description="predict with the weights' moving average over steps; 0 for the last ones")
+        Number,
+        Field(ge=0, lt=1, description="predict with the weights' moving average over steps; 0 for the last ones"),
     ] = 0.0
     patience: Annotated[
-        int | None, Field(ge=1, description="stop after so many epochs without a better one; null for never")
+        Whole | None, Field(ge=1, description="stop after so many epochs without a better one; null for never")
     ] = None
-    dropout: Annotated[float, Field(ge=0, lt=1, description="share of hidden dense units dropped")] = 0.0
+    dropout: Annotated[Number, Field(ge=0, lt=1, description="share of hidden dense units dropped")] = 0.0
 
     @model_validator(mode="after")
     def _no_setting_without_effect(self) -> Self:
@@ -57,9 +81,9 @@ class FfnnConfiguration(_Configuration):
     """The fully connected network from scratch."""
 
     model: Literal["ffnn"] = "ffnn"
-    epochs: Annotated[int, Field(ge=0, le=10_000, description="passes over the training images")] = 15
+    epochs: Annotated[Whole, Field(ge=0, le=10_000, description="passes over the training images")] = 15
     hidden_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=16_384)], ...],
+        tuple[Annotated[Whole, Field(ge=1, le=16_384)], ...],
         Field(max_length=32, description="units of each hidden layer"),
     ] = (256, 128)
     activation: Annotated[Literal["relu", "tanh", "sigmoid"], Field(description="of the hidden layers")] = "relu"
@@ -78,4 +102,55 @@ CONFIGURATIONS: dict[str, type[FfnnConfiguration] | type[CnnConfiguration]] = {
     "ffnn": FfnnConfiguration,
     "cnn": CnnConfiguration,
 }
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """When a setting does something: with which values of one other.
+
+    Attributes:
+        other: the setting that it depends on.
+        holds: whether a value of its own has an effect with a value of the other.
+        expected: of the other, for people.
+        neutral: its own value that is meant to have no effect; None when there is none.
+    """
+
+    other: str
+    holds: Callable[[Any, Any], bool]
+    expected: str
+    neutral: Any = None
+
+
+_HIDDEN_LAYER = "at least one hidden layer"
+# Weight decay without adamw is no valid configuration at all, above.
+_CONDITIONS = {
+    "momentum": _Condition(
+        "optimizer", lambda _, other: other in _WITH_MOMENTUM, " or ".join(map(repr, _WITH_MOMENTUM))
+    ),
+    "activation": _Condition("hidden_sizes", lambda _, other: bool(other), _HIDDEN_LAYER),
+    "dropout": _Condition("hidden_sizes", lambda own, other: bool(own and other), _HIDDEN_LAYER, 0),
+    "normalization": _Condition(
+        "hidden_sizes", lambda own, other: own == "batch" and bool(other), _HIDDEN_LAYER, "none"
+    ),
+    "patience": _Condition("epochs", lambda own, other: own is not None and own < other, "more epochs than its value"),
+}
+
+
+def no_effect(setting: str, values: Mapping[str, Collection[Any]]) -> str | None:
+    """Return why a setting does nothing with any of the values that it and the others may have; None when it does.
+
+    Args:
+        setting: its name.
+        values: every setting of the model → the values that it may have.
+    """
+    condition = _CONDITIONS.get(setting)
+    if condition is None or condition.other not in values:
+        return None
+    own, others = values[setting], values[condition.other]
+    if set(own) == {condition.neutral} or any(condition.holds(a, b) for a in own for b in others):
+        return None
+    shown = ", ".join(repr(list(value) if isinstance(value, tuple) else value) for value in others)
+    return f"{setting} has no effect with {condition.other} {shown}; expected {condition.expected}"
+
+
 MODEL_NAMES = {"ffnn": "fully connected network from scratch (NumPy)", "cnn": "LeNet-5 (PyTorch)"}

@@ -42,7 +42,7 @@ def _explain_study(root: Path, data: str) -> None:
     identity = plan.described_identity(described)
     dataset = _same_data(data, identity)
     with exclusive(root):
-        study = tuning.with_winners(spec.load_study(str(root / "study.yaml")), identity, root)
+        study = tuning.with_winners(spec.written_study(root), identity, root)
         found = results.collect(study, described, root, results.known_failures(study, root))
         explain_and_finish(study, found, dataset, root)
 

@@ -26,17 +26,19 @@ def train(
     from fashion_compare import console
     from fashion_compare.lock import exclusive
     from fashion_compare.study import plan, spec
+    from fashion_compare.study.settings import check_effect, configuration, parse_settings
     from fashion_compare.study.worker import execute
 
-    changes = spec.parse_settings(settings or [])
-    configuration = spec.configuration(model, changes, f"train {model}")
+    changes = parse_settings(settings or [])
+    configured = configuration(model, changes, f"train {model}")
+    check_effect(configured, changes, f"train {model}")
     check_device(device)
     check_writable(out)
     source, dataset = load_data(data, any_idx)
     device = device_for([model], device)
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
     root = plan.root_of(out, "train", dataset)
-    one = plan.Run(model, name, configuration, seed, None, source, root, plan.data_identity(dataset), device=device)
+    one = plan.Run(model, name, configured, seed, None, source, root, plan.data_identity(dataset), device=device)
     check_inside(one.directory.path, out)
     with exclusive(one.directory.path):
         entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))

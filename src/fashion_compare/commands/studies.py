@@ -127,7 +127,7 @@ def report(
 
     options.check_study_directory(directory)
     other = None if compare is None else results.read_results(compare)
-    study = spec.load_study(str(directory / "study.yaml"))
+    study = spec.written_study(directory)
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
     study = tuning.with_winners(study, plan.described_identity(dataset), directory)

@@ -1,6 +1,6 @@
 """Which runs a study's sensitivity needs: grids around the baseline, and a design all over the space."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.study.experiments import experiment_runs
 from fashion_compare.study.plan import Run, plan
+from fashion_compare.study.settings import changed
 from fashion_compare.study.space import text, value_at
-from fashion_compare.study.spec import BASELINE, Study, changed, is_tuned
+from fashion_compare.study.spec import BASELINE, Study, is_tuned
+from fashion_compare.study.strict_yaml import number
 
 _DIRECTORY = "sensitivity"
 
@@ -49,13 +51,23 @@ def grid_runs(study: Study, source: Source | None, data: dict[str, Any], root: P
     assert study.sensitivity is not None
     seeds = study.seeds[: study.sensitivity.seeds]
     place = root / _DIRECTORY
+    points = [replace(point, name=_name_there(point, place / point.model)) for point in grid_points(study)]
     return {
         point: [
             Run(point.model, point.name, point.configuration, seed, study.training_images, source, place, data)
             for seed in seeds
         ]
-        for point in grid_points(study)
+        for point in points
     }
+
+
+def _name_there(point: GridPoint, place: Path) -> str:
+    """Return a point's name, or the one that its runs are under already: 1e-3 was text once, and is 0.001 now."""
+    if (place / point.name).exists():
+        return point.name
+    value = number(point.name.removeprefix(f"{point.parameter}="))
+    names = [path.name for path in sorted(place.glob(f"{point.parameter}=*"))]
+    return next((name for name in names if number(name.removeprefix(f"{point.parameter}=")) == value), point.name)
 
 
 def design_points(study: Study, model: str) -> NDArray[np.float64]:

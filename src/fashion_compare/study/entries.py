@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from fashion_compare.errors import UserError
 from fashion_compare.store import RunDirectory, read_json
+from fashion_compare.study.refusals import sentence
 from fashion_compare.study.schema_runs import Run
 
 
@@ -22,7 +23,7 @@ def read_result(directory: RunDirectory) -> dict[str, Any]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{directory.result} is not a finished run's: {place or 'as a whole'} ({first['msg']}); delete "
+            f"{directory.result} is not a finished run's: {place or 'as a whole'} ({sentence(first)}); delete "
             f"{directory.path} to train the run again"
         ) from error
     return dict(entry)

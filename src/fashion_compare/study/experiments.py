@@ -17,7 +17,8 @@ from fashion_compare.errors import UserError
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.study.plan import ALL_IMAGES, Run
 from fashion_compare.study.reading import read_runs
-from fashion_compare.study.spec import BASELINE, Study, changed
+from fashion_compare.study.settings import changed
+from fashion_compare.study.spec import BASELINE, Study
 
 Shares = NDArray[np.float64]
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from fashion_compare.classifier.configuration import no_effect
 from fashion_compare.errors import UsageError
-from fashion_compare.study.spec import BASELINE, Study, changed, check_spaces, load_study
+from fashion_compare.study.settings import changed
+from fashion_compare.study.spec import BASELINE, Study, check_spaces, load_study, written_study
 
 
 def with_full(study: Study) -> Study:
@@ -17,8 +19,13 @@ def with_full(study: Study) -> Study:
     def known(held: dict[str, Any]) -> dict[str, Any]:
         return {model: part for model, part in held.items() if model in study.models}
 
+    def with_effect(model: str, grid: dict[str, Any]) -> dict[str, Any]:
+        """Return a grid without settings that the model's baseline leaves nothing to do."""
+        base = {field: (value,) for field, value in study.models[model][BASELINE]}
+        return {field: values for field, values in grid.items() if not no_effect(field, {**base, field: values})}
+
     design = shipped.sensitivity.design.model_copy(update={"space": known(shipped.sensitivity.design.space)})
-    grids = known(shipped.sensitivity.grids)
+    grids = {model: with_effect(model, grid) for model, grid in known(shipped.sensitivity.grids).items()}
     sensitivity = shipped.sensitivity.model_copy(update={"grids": grids, "design": design})
     tuning = shipped.tuning.model_copy(update={"space": known(shipped.tuning.space)})
     merged = study.model_copy(
@@ -36,11 +43,10 @@ def with_experiments(study: Study) -> Study:
 
 def with_earlier(study: Study, root: Path) -> Study:
     """Return the study with the sensitivity, tuning or experiments that its directory has and it does not declare."""
-    path = root / "study.yaml"
-    if not path.exists():
+    if not (root / "study.yaml").exists():
         return study
     try:
-        earlier = load_study(str(path))
+        earlier = written_study(root)
     except UsageError:
         # Damaged; it is about to be written anew.
         return study

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from fashion_compare.errors import UserError
 from fashion_compare.store import read_json, to_json
+from fashion_compare.study.refusals import sentence
 from fashion_compare.study.schema_comparisons import Best, ClassComparison, HeadToHead, VariationComparison
 from fashion_compare.study.schema_explanations import (
     Audit,
@@ -128,7 +129,7 @@ def _check(kind: type[BaseModel], content: Any, place: str) -> None:
         first = error.errors()[0]
         place += ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"results do not fit their schema at {place} ({first['msg']}); if a result.json was edited, delete its "
+            f"results do not fit their schema at {place} ({sentence(first)}); if a result.json was edited, delete its "
             "directory to train the run again"
         ) from error
 

@@ -3,22 +3,43 @@
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-# A setting's value as study files have it: layer sizes are lists.
-Value = float | int | str | list[int]
-
+from fashion_compare.classifier.configuration import Number, Whole
+from fashion_compare.study.refusals import shown, unknown_key
 
 _LARGEST = 1e12
 
 
-class Range(BaseModel):
-    """A number from low to high, evenly spread on its scale; whole numbers when both ends are."""
+class _Part(BaseModel):
+    """A part of a study file, with the fields that it declares and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    low: Annotated[float | int, Field(description="the smallest value")]
-    high: Annotated[float | int, Field(description="the largest value")]
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, content: Any) -> Any:
+        problem = None if isinstance(content, cls) else unknown_key(content, cls.model_fields)
+        if problem:
+            raise ValueError(problem)
+        return content
+
+
+class Range(_Part):
+    """A number from low to high, evenly spread on its scale; whole numbers when both ends are."""
+
+    low: Annotated[Number | Whole, Field(description="the smallest value")]
+    high: Annotated[Number | Whole, Field(description="the largest value")]
     scale: Annotated[
         Literal["linear", "log"], Field(description="on which values are evenly spread; log needs low above 0")
     ] = "linear"
@@ -27,10 +48,10 @@ class Range(BaseModel):
     def _ordered(self) -> Self:
         if max(abs(self.low), abs(self.high)) > _LARGEST:
             raise ValueError(f"expected low and high within ±{_LARGEST:g}")
-        if self.low >= self.high or (self.scale == "log" and self.low <= 0):
-            raise ValueError(
-                f"low {self.low:g} and high {self.high:g}: expected low < high, and above 0 with scale log"
-            )
+        if self.low >= self.high:
+            raise ValueError(f"low {self.low:g} and high {self.high:g}: expected low < high")
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"low {self.low:g}: expected a number above 0 with scale log")
         return self
 
     @property
@@ -56,30 +77,41 @@ def text(value: Any) -> Any:
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
+def _value(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError as error:
+        raise ValueError(f"got {shown(value)}, expected a number, a word, or a list of whole numbers") from error
+
+
+def _kind(axis: Any) -> str | None:
+    """Return which of its two forms an axis has; None for neither."""
+    return "range" if isinstance(axis, dict | Range) else "choices" if isinstance(axis, list | tuple) else None
+
+
+# A setting's value as study files have it: layer sizes are lists.
+Value = Annotated[float | int | str | list[int], WrapValidator(_value)]
 Choices = Annotated[tuple[Value, ...], Field(min_length=2, max_length=100)]
+Axis = Annotated[Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_kind)]
 # Field of a configuration → what it may be.
-Space = Annotated[dict[str, Range | Choices], Field(min_length=1)]
+Space = Annotated[dict[str, Axis], Field(min_length=1)]
 
 
-class Design(BaseModel):
+class Design(_Part):
     """Runs all over a space, a seed each, for the influence of every parameter while the others vary too."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # Sobol's points are evenly spread when there are a power of two of them.
     points: Annotated[Literal[32, 64, 128, 256, 512], Field(description="runs of each model")]
-    training_images: Annotated[int | None, Field(ge=1, le=55_000, description="of each run; null for the study's")] = (
-        None
-    )
+    training_images: Annotated[
+        Whole | None, Field(ge=1, le=55_000, description="of each run; null for the study's")
+    ] = None
     space: Annotated[dict[str, Space], Field(description="model → setting → a range or a list of values")]
 
 
-class Sensitivity(BaseModel):
+class Sensitivity(_Part):
     """What to try around the baseline, one parameter at a time, and all over the space."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seeds: Annotated[int, Field(ge=1, description="of each value of a grid: the first so many of the study's")] = 3
+    seeds: Annotated[Whole, Field(ge=1, description="of each value of a grid: the first so many of the study's")] = 3
     grids: Annotated[
         dict[str, dict[str, Choices]],
         Field(description="model → setting → values to try one at a time, all other settings as in the baseline"),
@@ -87,18 +119,16 @@ class Sensitivity(BaseModel):
     design: Annotated[Design | None, Field(description="runs all over a space, every setting at once")] = None
 
 
-class Tuning(BaseModel):
+class Tuning(_Part):
     """A search for the best configuration, with the same budget for every model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trials: Annotated[int, Field(ge=1, le=1000, description="of each model")] = 30
+    trials: Annotated[Whole, Field(ge=1, le=1000, description="of each model")] = 30
     # The same for all, so that all may see as many examples.
     epochs: Annotated[
-        int, Field(ge=1, le=10_000, description="of every trial; one that falls behind is stopped sooner")
+        Whole, Field(ge=1, le=10_000, description="of every trial; one that falls behind is stopped sooner")
     ] = 12
     batch: Annotated[
-        int,
+        Whole,
         Field(
             ge=1,
             le=1000,
@@ -107,30 +137,28 @@ class Tuning(BaseModel):
     ] = 5
     # So that the winner's luck with it is not in the comparison.
     seed: Annotated[
-        int, Field(ge=0, lt=2**32, description="of the search and of every trial; one that the study does not use")
+        Whole, Field(ge=0, lt=2**32, description="of the search and of every trial; one that the study does not use")
     ] = 1_000_000
     space: Annotated[
         dict[str, Space], Field(description="for each model of the study: setting → a range or a list of values")
     ]
 
 
-class Experiments(BaseModel):
+class Experiments(_Part):
     """Baselines trained on the data seen otherwise: what each mechanism lives on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seeds: Annotated[int, Field(ge=1, description="of each experiment: the first so many of the study's")] = 3
+    seeds: Annotated[Whole, Field(ge=1, description="of each experiment: the first so many of the study's")] = 3
     permutation: Annotated[
         Literal["fixed", "none"],
         Field(description="fixed: train and test with all pixels in one other order, the same for every image"),
     ] = "fixed"
     # The baseline itself is the last point.
     training_sizes: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=55_000)], ...],
+        tuple[Annotated[Whole, Field(ge=1, le=55_000)], ...],
         Field(description="numbers of training images to train the baselines with, each set part of the next"),
     ] = (100, 300, 1000, 3000, 10_000, 30_000)
     least_steps: Annotated[
-        int,
+        Whole,
         Field(
             ge=1,
             le=10_000,
@@ -138,7 +166,7 @@ class Experiments(BaseModel):
         ),
     ] = 300
     folds: Annotated[
-        int | None,
+        Whole | None,
         Field(
             ge=2,
             le=20,

@@ -8,7 +8,7 @@ from fashion_compare.study.plan import described_identity
 from fashion_compare.study.progress import Snapshot, snapshot
 from fashion_compare.study.results import known_failures
 from fashion_compare.study.schema import check_dataset
-from fashion_compare.study.spec import load_study
+from fashion_compare.study.spec import written_study
 from fashion_compare.study.tuning import tuners, with_winners
 
 
@@ -18,7 +18,7 @@ def study_status(root: Path) -> tuple[Snapshot, int]:
     Raises:
         UserError: a file of the study cannot be read or is not what it should be.
     """
-    study = load_study(str(root / "study.yaml"))
+    study = written_study(root)
     dataset = read_json(root / "dataset.json")
     check_dataset(dataset, root / "dataset.json")
     data = described_identity(dataset)

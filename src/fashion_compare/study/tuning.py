@@ -19,8 +19,10 @@ from fashion_compare.study.engine import Outcome
 from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
 from fashion_compare.study.reading import read_entry
+from fashion_compare.study.settings import changed
 from fashion_compare.study.space import Range, Space, rounded, text
-from fashion_compare.study.spec import BASELINE, TUNED, Study, changed
+from fashion_compare.study.spec import BASELINE, TUNED, Study
+from fashion_compare.study.strict_yaml import numbers
 from fashion_compare.training import below_bar
 
 _DIRECTORY = "tuning"
@@ -82,11 +84,11 @@ class Tuner:
             return []
         content = read_json(self._path)
         try:
-            held = [(dict(p["settings"]), [(int(e), float(a)) for e, a in p["bar"]], p.get("failure"))
+            held = [(numbers(dict(p["settings"])), [(int(e), float(a)) for e, a in p["bar"]], p.get("failure"))
                     for p in content["proposals"]]  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._path} is no list of trials; delete {self._path.parent} to tune again") from error
-        if content.get("space") != _described(self._space):
+        if numbers(content.get("space")) != _described(self._space):
             raise UserError(
                 f"{self._path} was made with another tuning.space; delete {self._path.parent} to tune again"
             )
