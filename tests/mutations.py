@@ -37,7 +37,7 @@ _WIDE = (0, 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 _TOKENS = {
     "yaml": (b"&a ", b"*a", b"!!python/object:os ", b"<<: ", b"? ", b"- ", b": ", b"{", b"[", b"|", b"%YAML 9.9\n",
              b"---\n", b".inf", b".nan", b"0x", b"1e999", b"null", b"true", b"~", b"'", b'"', b"\t", b"2001-01-01",
-             b"!!binary "),
+             b"!!binary ", b"010", b"1:30", b"1_0", b"1e-3", b"no", b"="),
     "json": (b"NaN", b"1e999", b"-", b"{", b"[", b"]", b"}", b",", b"null", b"true", b'"', b"\\ud800",
              b"9" * 5000, b"\n"),
     "none": (b"\0", b"\xff" * 4),

@@ -110,6 +110,16 @@ def test_a_study_without_grids_takes_those_of_full() -> None:
     assert parse_study(to_yaml(study), "again") == study
 
 
+def test_grids_of_full_leave_out_what_does_nothing_around_the_baseline() -> None:
+    """Without hidden layers there is nothing to drop out; where the space varies the layers, dropout stays in it."""
+    study = with_full(parse_study("name: linear\nmodels: {ffnn: {baseline: {hidden_sizes: []}}}\n", "linear"))
+    full = load_study("full").sensitivity
+    assert full is not None
+    assert study.sensitivity is not None
+    assert study.sensitivity.grids["ffnn"].keys() == full.grids["ffnn"].keys() - {"dropout"}
+    assert study.sensitivity.design.space["ffnn"] == full.design.space["ffnn"]
+
+
 def test_a_directory_keeps_its_grids(tmp_path: Path) -> None:
     """`run` after `sensitivity` knows of its runs; a damaged file, or one of other models, is written anew."""
     plain = STUDY.model_copy(update={"sensitivity": None})

@@ -44,7 +44,7 @@ VOCABULARY = re.compile(
     r"valid (integer|number|string|list|tuple|dictionary|boolean|set)|[Ii]nput|pars(e|ing)|[Tt]uple|\bdict|instance|"
     r"[Ff]unction|validat|[Vv]alue error|[Ee]xtra|permitted|[Ff]ield required|None\b|\b(True|False|NoneType)\b|"
     r"\b(int|str|float|bool)\b|[Uu]nion|[Tt]ag\b|[Dd]iscriminat|[Ll]iteral|fractional|[Ss]hould|_type|_error|"
-    r"another value|[Kk]eyword|[Aa]rgument|model_|[Pp]ydantic|\[key\]|at most \d+ items"
+    r"something else|[Kk]eyword|[Aa]rgument|model_|[Pp]ydantic|\[key\]|at most \d+ items"
 )
 
 
@@ -145,6 +145,13 @@ def test_every_part_names_the_field_that_was_meant(kind: type[BaseModel], path: 
     assert line == f"mine.yaml: {'.'.join(map(str, path))}: ".replace(": : ", ": ") + (
         f"unknown field '{name[:-1]}': did you mean '{name}'?"
     )
+
+
+def test_a_key_is_named_as_the_file_has_it() -> None:
+    """Not as Python prints it."""
+    assert "unknown field 'true'" in str(refusal("name: mine\nmodels: {ffnn: {}}\ntrue: 1\n"))
+    assert "unknown field 'nothing'" in str(refusal("name: mine\nmodels: {ffnn: {}}\n~: 1\n"))
+    assert "variations.true: not a usable" in str(refusal("name: x\nmodels: {ffnn: {variations: {true: {l2: 1}}}}\n"))
 
 
 AXIS = ("tuning", "space", "ffnn", "l2")

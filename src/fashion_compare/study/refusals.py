@@ -43,7 +43,7 @@ _EXPECTED = {
     "union_tag_not_found": "expected a list of two or more values, or a mapping with low and high",
     "value_error": "{error}",
 }
-_UNKNOWN = "expected another value"
+_UNKNOWN = "expected something else"
 # These say all there is to say.
 _WITHOUT_VALUE = {"missing", "value_error"}
 _LONGEST = 60
@@ -84,7 +84,13 @@ def unknown_key(content: Any, valid: Collection[str], what: str = "field") -> st
     """Return what is wrong when `content` is no mapping, or has a key that is not valid; else None."""
     if not isinstance(content, Mapping):
         return f"got {shown(content)}, expected a mapping with {', '.join(sorted(valid))}"
-    return next((f"unknown {what} '{key}': {nearest(str(key), valid)}" for key in content if key not in valid), None)
+    unknown = next((key_text(key) for key in content if key not in valid), None)
+    return None if unknown is None else f"unknown {what} '{unknown}': {nearest(unknown, valid)}"
+
+
+def key_text(key: Any) -> str:
+    """Return a key as a study file has it."""
+    return key if isinstance(key, str) else shown(key)
 
 
 def mapping(content: Any, where: str, valid: Collection[str], what: str = "field") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration, Whole
 from fashion_compare.errors import UsageError, UserError, nearest
 from fashion_compare.store import read_bytes
-from fashion_compare.study.refusals import mapping, refusal, refuse_booleans, shown
+from fashion_compare.study.refusals import key_text, mapping, refusal, refuse_booleans, shown
 from fashion_compare.study.settings import check_effect, configuration
 from fashion_compare.study.space import Experiments, Sensitivity, Tuning
 from fashion_compare.study.space_checks import check_sensitivity, check_tuning
@@ -169,7 +169,7 @@ def _check_variations(study: Study, where: str) -> None:
         for name, configured in configurations.items():
             if configured in names:
                 same = f"{names[configured]} and {name} have the same settings"
-                raise UsageError(f"{where}: models.{model}.variations: {same}; expected one of them, or another value")
+                raise UsageError(f"{where}: models.{model}.variations: {same}; expected one of them, or other settings")
             names[configured] = name
 
 
@@ -214,7 +214,7 @@ def _configurations(
     resolved: dict[str, Configuration] = {BASELINE: base}
     varied: dict[str, str] = {}
     for name, change in variations.items():
-        here = f"{where}.variations.{name}"
+        here = f"{where}.variations.{key_text(name)}"
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name == BASELINE:
             raise UsageError(f"{here}: not a usable name; expected a-z, 0-9, '-' and '_', and not '{BASELINE}'")
         resolved[name], varied[name] = _variation(model, base, base_settings, change, here, written=written)
