@@ -1,4 +1,4 @@
-"""Every other file that is read: study files, runs, predictions, pictures. What is wrong in one is one line."""
+"""Every other file that is read: study files, runs, pictures. What is wrong in one is one line."""
 
 import io
 import json
@@ -7,7 +7,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.idx_files import write_drawn
+from tests.npz_files import npz
 from tests.refusal import refused
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and links are made")
@@ -87,28 +87,6 @@ def linked(name: str, target: str) -> Callable[[Path], object]:
         (home / name).symlink_to(target)
 
     return link
-
-
-def npz(**arrays: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
-
-
-def huge_npz() -> bytes:
-    """Return predictions that unpack to 3 GB, in 3 MB: zeros behind right headers."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, shape, kind, size in (
-            ("labels", "(37500000,)", "<i8", 300_000_000),
-            ("logits", "(37500000, 10)", "<f8", 3_000_000_000),
-        ):
-            header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as held:
-                held.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
-                for _ in range(size // 20_000_000):
-                    held.write(bytes(20_000_000))
-    return file.getvalue()
 
 
 def picture_bomb() -> bytes:
@@ -248,34 +226,6 @@ def test_files_of_a_study(name: str, home: Path) -> None:
     make, line = (REPORT | WRONG_USAGE)[name]
     make(home)
     refused(["report", "study"], home, line=line, code=2 if name in WRONG_USAGE else 1)
-
-
-LABELS, LOGITS = np.array([0, 1, 2, 0]), np.arange(12.0).reshape(4, 3)
-CSV = "label,logit_a,logit_b\n0,1,2\n1,2,1\n"
-PREDICTIONS: dict[str, tuple[str, bytes | Callable[[], bytes], str]] = {
-    "no archive": ("bad.npz", b"PK\x03\x04", "bad.npz is no .npz file; expected an .npz with 'labels'"),
-    "an archive of something else": ("bad.npz", npz(x=LABELS), "bad.npz holds x; expected"),
-    "pickled labels": ("bad.npz", npz(labels=np.array([None] * 4), logits=LOGITS), "not a whole .npz file"),
-    "fewer labels": ("bad.npz", npz(labels=LABELS[:2], logits=LOGITS), r"labels are int64 \(2,\)"),
-    "a class too many": ("bad.npz", npz(labels=LABELS + 1, logits=LOGITS), "labels run from 1 to 3, expected 0 to 2"),
-    "not a number": ("bad.npz", npz(labels=LABELS, logits=LOGITS * np.nan), "expected finite"),
-    "scores as probabilities": ("bad.npz", npz(labels=LABELS, probabilities=LOGITS), "expected none below 0"),
-    "one image": ("bad.npz", npz(labels=LABELS[:1], logits=LOGITS[:1]), "1 images and 3 classes; expected two"),
-    "3 GB of zeros": ("bad.npz", huge_npz, "unpacked it is larger than 2048 MiB"),
-    "no CSV": ("bad.csv", b"\xff\xfe", "is no CSV text in UTF-8"),
-    "no such columns": ("bad.csv", b"a,b\n1,2\n", "has the columns a, b; expected"),
-    "a cell too few": ("bad.csv", CSV.encode() + b"0,1\n", "line 4: expected a label .* and 2 numbers"),
-    "text for a number": ("bad.csv", CSV.encode() + b"0,1,x\n", "line 4: expected a label .* and 2 numbers"),
-    "another format": ("bad.txt", CSV.encode(), "bad.txt: expected an .npz"),
-}
-
-
-@pytest.mark.parametrize("name", PREDICTIONS)
-def test_predictions(name: str, tmp_path: Path) -> None:
-    """`compare` names the file, and what is expected."""
-    file, content, line = PREDICTIONS[name]
-    (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content())
-    refused(["compare", file, file], tmp_path, line=line)
 
 
 EXPLAIN: dict[str, tuple[Callable[[Path], object], str]] = {

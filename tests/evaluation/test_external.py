@@ -31,12 +31,13 @@ def test_npz(tmp_path: Path, dtype: type) -> None:
     assert of_shares.logits[0] == pytest.approx(np.log(SHARES[0]))
 
 
-def test_csv(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [("0", "2", "1", "2"), ("shirt", "coat", "bag", "coat")])
+def test_csv(tmp_path: Path, labels: tuple[str, ...]) -> None:
     """Columns may come in any order and beside others; labels are numbers or the classes' names."""
     path = tmp_path / "shares.csv"
     path.write_text(
         "id,probability_shirt,probability_bag,label,probability_coat\n"
-        "a,0.5,0.25,0,0.25\nb,0,0,coat,1\nc,0.25,0.5,bag,0.25\nd,0.125,0.125,2,0.75\n\n"
+        "a,0.5,0.25,{},0.25\nb,0,0,{},1\nc,0.25,0.5,{},0.25\nd,0.125,0.125,{},0.75\n\n".format(*labels)
     )
     held = read_external(path)
     assert held.class_names == ("shirt", "bag", "coat")
@@ -73,19 +74,19 @@ GOOD_HEADER = "label,logit_0,logit_1\n"
         (npz(labels=LABELS), "holds labels; expected"),
         (npz(labels=np.array([None] * 4), logits=LOGITS), "not a whole .npz file"),
         (npz(labels=LABELS[:2], logits=LOGITS), r"labels are int64 \(2,\), values float64 \(4, 3\)"),
-        (npz(labels=LABELS + 0.5, logits=LOGITS), "labels are float64"),
+        (npz(labels=LABELS + 0.5, logits=LOGITS), r"labels are float64, with 0.5 at \[0\]; expected whole numbers"),
         (npz(labels=LABELS, logits=LOGITS[0]), r"values float64 \(3,\)"),
         (npz(labels=LABELS[:1], logits=LOGITS[:1]), "has 1 images and 3 classes; expected two or more"),
-        (npz(labels=LABELS, logits=np.where(LOGITS == 3, np.nan, LOGITS)), "expected finite"),
+        (npz(labels=LABELS, logits=np.where(LOGITS == 3, np.nan, LOGITS)), r"got nan at \[1, 2\]; expected finite"),
         (npz(labels=LABELS + 1, logits=LOGITS), "labels run from 1 to 3, expected 0 to 2"),
         (npz(labels=LABELS, probabilities=LOGITS), "probabilities run from -2 and sum to"),
         (npz(labels=LABELS, probabilities=SHARES * 0.9), "sum to 0.9 "),
         (text(""), r"has the columns \(none\)"),
         (text("label,a,b\n0,1,2\n"), "has the columns label, a, b; expected"),
         (text("logit_0,logit_1\n0,1\n"), "has the columns logit_0, logit_1; expected"),
-        (text(GOOD_HEADER + "0,1,2\n1,x,2\n"), "line 3: expected a label .* and 2 numbers"),
-        (text(GOOD_HEADER + "0,1\n"), "line 2: expected"),
-        (text(GOOD_HEADER + "shirt,1,2\n"), "line 2: expected"),
+        (text(GOOD_HEADER + "0,1,2\n1,x,2\n"), "line 3, column 'logit_0': got 'x', expected a finite number"),
+        (text(GOOD_HEADER + "0,1\n"), "line 2 has 2 cells, the header 3: '0,1'; expected a label and 2 numbers"),
+        (text(GOOD_HEADER + "shirt,1,2\n"), r"line 2: got the label 'shirt'; expected a class's name \(0, 1\)"),
         (text(GOOD_HEADER), "has 0 images"),
         (text(b"\xff\xfe"), "no CSV text in UTF-8"),
         (text("label,logit_\x00\n"), "expected"),
@@ -93,6 +94,10 @@ GOOD_HEADER = "label,logit_0,logit_1\n"
         (text("label,label,logit_a,logit_b\n0,0,1,2\n"), "has a class or 'label' twice"),
         (text("label,logit_a,probability_b\n0,1,2\n"), "logits beside probabilities"),
         (npz(labels=LABELS, logits=LOGITS * 1e300), "expected none beyond"),
+        (npz(labels=LABELS, logits=SHARES), "sum to 1, so they are probabilities; expected these under"),
+        (npz(labels=LABELS, probabilities=SHARES * 100), "sums of 1: these are percentages, divide them by 100"),
+        (npz(labels=LABELS, logits=LABELS), "values int64"),
+        (npz(labels=LABELS, logits=np.eye(4, dtype=int)), "the values are int64; expected finite floating-point"),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(tmp_path: Path, write: Any, line: str) -> None:

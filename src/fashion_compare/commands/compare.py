@@ -39,6 +39,9 @@ def compare(
         _check_same_images(a[0], first, path, held)
     for paths, side in ((a, held_a), (b, held_b)):
         _check_different_runs(paths, side)
+    for file in held_a + held_b:
+        if file.note:
+            console.say(file.note)
     predictions = alike(held_a + held_b)
     found = compare_predictions(predictions[: len(held_a)], predictions[len(held_a) :])
     names = next((held.class_names for held in held_a + held_b if held.class_names), None)
@@ -79,10 +82,16 @@ def _check_different_runs(paths: list[Path], side: "list[External]") -> None:
             raise UserError(f"{path} holds the same predictions as {earlier}; expected a file a seed")
 
 
+def _same_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Return whether these can be the same classes: case counts only where classes differ in nothing else."""
+    folded, others = ([name.casefold() for name in names] for names in (ours, theirs))
+    return not ours or not theirs or ours == theirs or (folded == others and len(set(folded)) == len(folded))
+
+
 def _check_same_images(first_path: Path, first: "External", path: Path, held: "External") -> None:
     """Refuse files that cannot be about the same images in the same order."""
     ours, theirs = first.predictions, held.predictions
-    if first.class_names and held.class_names and first.class_names != held.class_names:
+    if not _same_classes(first.class_names, held.class_names):
         raise UserError(
             f"{path} has the classes {', '.join(held.class_names)}, {first_path} {', '.join(first.class_names)}; "
             "expected the same in the same order"

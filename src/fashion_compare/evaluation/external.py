@@ -1,6 +1,5 @@
 """Predictions of any model, from a file that somebody saved: npz or CSV, logits or probabilities, any classes."""
 
-import csv
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.errors import UserError
+from fashion_compare.evaluation.csv_file import EXPECTED, Kind, read_csv
 from fashion_compare.evaluation.predictions import Predictions
+from fashion_compare.evaluation.probabilities import normalised
 from fashion_compare.store import check_file, load_npz
 
-_KINDS = ("logit", "probability")
 _MAXIMUM_BYTES = 2 << 30
 _LARGEST_LOGIT = 1e6
-_EXPECTED = (
-    "expected an .npz with 'labels' (n,) and 'logits' or 'probabilities' (n, classes), or a .csv with a column 'label' "
-    "and for each class a column 'logit_NAME' or 'probability_NAME'"
-)
+_EXPECTED = f"expected an .npz with 'labels' (n,) and 'logits' or 'probabilities' (n, classes), or {EXPECTED}"
+_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,10 @@ class External:
 
     predictions: Predictions
     class_names: tuple[str, ...]
-    # Of the numbers' type at 1: what a probability of zero counts as, for log loss.
+    # What a probability of zero counts as, for log loss.
     resolution: float
+    # What was done to its numbers, for people.
+    note: str | None = None
 
 
 def read_external(path: Path) -> External:
@@ -39,24 +39,25 @@ def read_external(path: Path) -> External:
     Raises:
         UserError: it cannot be read, is of another form, or its numbers are no predictions; the line says which.
     """
+    names: tuple[str, ...] = ()
     try:
         check_file(path, maximum_bytes=_MAXIMUM_BYTES, advice=_EXPECTED)
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             labels, values, kind = _from_npz(path)
-            names: tuple[str, ...] = ()
-        elif path.suffix == ".csv":
-            labels, values, kind, names = _from_csv(path)
+            keys = {"logit": "'logits'", "probability": "'probabilities'"}
+        elif path.suffix.lower() == ".csv":
+            table = read_csv(path)
+            labels, values, kind, names = table.labels, table.values, table.kind, table.class_names
+            keys = {"logit": "'logit_NAME'", "probability": "'probability_NAME'"}
         else:
             raise UserError(f"{path}: {_EXPECTED}")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; {_EXPECTED}") from error
-    _check(path, labels, values, kind)
-    labels = labels.astype(np.int64)
+    labels = _checked(path, labels, values)
     names = tuple("".join(c if c.isprintable() else "?" for c in name) for name in names)
-    resolution = float(np.finfo(values.dtype).eps)
     if kind == "probability":
-        return External(Predictions.from_probabilities(labels, values), names, resolution)
-    return External(Predictions(labels, values), names, resolution)
+        return _probabilities(path, labels, values, names, keys["logit"])
+    return _logits(path, labels, values, names, keys["probability"])
 
 
 def alike(files: Sequence[External]) -> list[Predictions]:
@@ -70,7 +71,7 @@ def alike(files: Sequence[External]) -> list[Predictions]:
     ]
 
 
-def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], str]:
+def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], Kind]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -83,55 +84,90 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], str]:
     return arrays["labels"], arrays[key], "logit" if key == "logits" else "probability"
 
 
-def _from_csv(path: Path) -> tuple[NDArray[Any], NDArray[Any], str, tuple[str, ...]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file), [])
-            kind = next((kind for kind in _KINDS if any(name.startswith(f"{kind}_") for name in header)), "")
-            columns = [i for i, name in enumerate(header) if kind and name.startswith(f"{kind}_")]
-            if "label" not in header or not columns:
-                raise UserError(f"{path} has the columns {', '.join(header)[:200] or '(none)'}; {_EXPECTED}")
-            kinds = {known for known in _KINDS if any(name.startswith(f"{known}_") for name in header)}
-            names = tuple(header[i].removeprefix(f"{kind}_") for i in columns)
-            if len(set(names)) < len(names) or header.count("label") > 1 or len(kinds) > 1:
-                raise UserError(f"{path} has a class or 'label' twice, or logits beside probabilities; {_EXPECTED}")
-            # Spreadsheets end in blank lines.
-            rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no CSV text in UTF-8; {_EXPECTED}") from error
-    place = header.index("label")
-    numbers = {name: c for c, name in enumerate(names)}
-    labels, values = np.empty(len(rows), np.int64), np.empty((len(rows), len(columns)))
-    for i, row in enumerate(rows):
-        try:
-            labels[i] = numbers[row[place]] if row[place] in numbers else int(row[place])
-            values[i] = [float(row[column]) for column in columns]
-        except (ValueError, IndexError, OverflowError) as error:
-            raise UserError(
-                f"{path}, line {i + 2}: expected a label (a class's number or name) and {len(columns)} numbers"
-            ) from error
-    return labels, values, kind, names
-
-
-def _check(path: Path, labels: NDArray[Any], values: NDArray[Any], kind: str) -> None:
-    """Refuse what cannot be predictions."""
-    if labels.ndim != 1 or values.ndim != 2 or len(labels) != len(values) or labels.dtype.kind not in "iu":
+def _checked(path: Path, labels: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
+    """Refuse what cannot be predictions, and return the labels, which may be whole numbers of a floating type."""
+    if labels.ndim != 1 or values.ndim != 2 or len(labels) != len(values) or labels.dtype.kind not in "iuf":
         raise UserError(
             f"{path}: labels are {labels.dtype} {labels.shape}, values {values.dtype} {values.shape}; {_EXPECTED}"
         )
     images, classes = values.shape
     if images < 2 or classes < 2:
         raise UserError(f"{path} has {images} images and {classes} classes; expected two or more of each")
-    if values.dtype.kind != "f" or not np.isfinite(values).all():
-        raise UserError(f"{path}: expected finite floating-point numbers for every image and class")
+    if values.dtype.kind != "f":
+        raise UserError(f"{path}: the values are {values.dtype}; expected finite floating-point numbers")
+    if not np.isfinite(values).all():
+        image, number = np.argwhere(~np.isfinite(values))[0]
+        raise UserError(
+            f"{path}: got {values[image, number]} at [{image}, {number}]; expected finite floating-point numbers for "
+            "every image and class"
+        )
+    whole = np.isfinite(labels) & (np.floor(labels) == labels)
+    if not whole.all():
+        image = int(whole.argmin())
+        raise UserError(
+            f"{path}: labels are {labels.dtype}, with {labels[image]} at [{image}]; expected whole numbers from 0 to "
+            f"{classes - 1}"
+        )
     if labels.min() < 0 or labels.max() >= classes:
-        raise UserError(f"{path}: labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
-    if kind == "logit" and np.abs(values).max() > _LARGEST_LOGIT:
-        raise UserError(f"{path}: logits up to {np.abs(values).max():.3g}; expected none beyond ±{_LARGEST_LOGIT:g}")
-    if kind == "probability":
+        low, high = int(labels.min()), int(labels.max())
+        raise UserError(f"{path}: labels run from {low} to {high}, expected 0 to {classes - 1}")
+    return labels.astype(np.int64)
+
+
+def _logits(path: Path, labels: NDArray[np.int64], values: NDArray[Any], names: tuple[str, ...], key: str) -> External:
+    """Return logits; `key` is what probabilities are saved under.
+
+    Raises:
+        UserError: some are too large, or they are probabilities, of which the softmax would be taken again.
+    """
+    largest = float(np.abs(values).max())
+    if largest > _LARGEST_LOGIT:
+        raise UserError(f"{path}: logits up to {largest:.3g}; expected none beyond ±{_LARGEST_LOGIT:g}")
+    if normalised(values) or normalised(values / _PERCENT):
         sums = values.sum(axis=1, dtype=np.float64)
-        if values.min() < 0 or np.abs(sums - 1).max() > 0.001:
-            raise UserError(
-                f"{path}: probabilities run from {values.min():g} and sum to {sums.min():g} … {sums.max():g} an image; "
-                "expected none below 0, and sums of 1 (scores of another kind may be logits)"
-            )
+        percent = " divided by 100" if sums.max() > _PERCENT / 2 else ""
+        raise UserError(
+            f"{path}: the logits of each image are 0 or more and sum to {_range(sums)}, so they are probabilities; "
+            f"expected these{percent} under {key}, or logits, from before softmax"
+        )
+    # Half precision, whose sums overflow, as the same numbers in single.
+    values = values.astype(np.promote_types(values.dtype, np.float32))
+    return External(Predictions(labels, values), names, float(np.finfo(values.dtype).eps))
+
+
+def _probabilities(
+    path: Path, labels: NDArray[np.int64], values: NDArray[Any], names: tuple[str, ...], key: str
+) -> External:
+    """Return probabilities, of sums of 1 where they had been rounded; `key` is what logits are saved under.
+
+    Raises:
+        UserError: they are something else.
+    """
+    rows = normalised(values)
+    if rows is None:
+        sums = values.sum(axis=1, dtype=np.float64)
+        raise UserError(
+            f"{path}: probabilities run from {values.min():g} and sum to {_range(sums)} an image; expected none below "
+            f"0, and sums of 1{_other_scale(values, key)}"
+        )
+    note = None
+    if rows.decimals is not None:
+        note = (
+            f"{path}: probabilities are rounded to {rows.decimals} decimals and sum to {_range(rows.sums)} an image: "
+            f"divided by their sums, and in log loss none counts as less than {rows.smallest:g}"
+        )
+    predictions = Predictions.from_probabilities(labels, rows.values, rows.smallest)
+    return External(predictions, names, rows.smallest, note)
+
+
+def _other_scale(values: NDArray[Any], key: str) -> str:
+    """Say what to do with percentages, and with logarithms of probabilities, which are logits; else nothing."""
+    if normalised(values / _PERCENT):
+        return ": these are percentages, divide them by 100"
+    if values.max() <= 0 and normalised(np.exp(values.astype(np.float64))):
+        return f": these are logarithms of probabilities, save them under {key}"
+    return ""
+
+
+def _range(sums: Sequence[float] | NDArray[np.float64]) -> str:
+    return " … ".join(dict.fromkeys(f"{bound:g}" for bound in (min(sums), max(sums))))
