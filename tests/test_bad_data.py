@@ -119,11 +119,17 @@ IMAGES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "gzip with a wrong checksum": (lambda: member(GOOD, crc=1), "damaged gzip file .*incorrect data check"),
     "gzip with a wrong length": (lambda: member(GOOD, size=9), "damaged gzip file .*incorrect length check"),
     "gzip with bytes behind it": (lambda: member(GOOD) + b"\0", "bytes after its gzip content"),
-    "gzip of two members": (lambda: member(GOOD) + member(b""), "bytes after its gzip content"),
-    "gzip of the content in two members": (
-        lambda: member(GOOD[:99]) + member(GOOD[99:]),
-        "bytes after its gzip content",
+    "gzip with half a member behind it": (
+        lambda: member(GOOD) + member(GOOD)[:5],
+        "cut off before its end",
     ),
+    "gzip of two members": (lambda: member(GOOD) + member(GOOD), "bytes after its 4 items"),
+    "gzip of other images in two members": (lambda: member(GOOD[:99]) + member(GOOD[99:]), "is not Fashion-MNIST: SHA"),
+    "gzip of two members, the second damaged": (
+        lambda: member(GOOD[:99]) + member(GOOD[99:], crc=1),
+        "damaged gzip file .*incorrect data check",
+    ),
+    "gzip of too few images in two members": (lambda: member(GOOD[:99]) + member(GOOD[99:-1]), "1 bytes are missing"),
     "gzip of gzip": (lambda: member(member(GOOD)), MAGIC),
     "gzip with an unknown method": (lambda: member(GOOD, method=7), "damaged gzip file .*unknown compression method"),
     "gzip with unknown flags": (lambda: member(GOOD, flags=0xE0), "damaged gzip file .*unknown header flags"),

@@ -1,4 +1,4 @@
-"""Files of predictions that are not what they should be: each is one line that says what, where and what was expected."""
+"""Files of predictions that are not what they should be: each is one line, what, where and what was expected."""
 
 import os
 from collections.abc import Callable

@@ -5,8 +5,10 @@ import errno
 import gzip
 import hashlib
 import io
+import itertools
 import os
 import struct
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -114,13 +116,50 @@ def test_a_flipped_bit_in_a_gzip_is_never_read_as_other_pixels(scratch_file, pos
 
 
 def test_trailing_bytes(path):
-    """One byte too many is refused: raw, inside the gzip, after it, or as a second gzip member."""
+    """One byte too many is refused: raw, inside the gzip, after it, or in a second gzip member."""
     whole = idx_bytes(pixels(5, 3, 2))
     assert "bytes after its 5 items" in refused(path, whole + b"\0")
     assert "bytes after its 5 items" in refused(path, gzip.compress(whole + b"\0"))
     assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + b"\0")
-    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + gzip.compress(b""))
-    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + gzip.compress(whole))
+    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + b"\x1f")
+    assert f"{path} has bytes after its gzip content;" in refused(path, gzip.compress(whole) + whole)
+    assert "bytes after its 5 items" in refused(path, gzip.compress(whole) + gzip.compress(b"\0"))
+    assert "bytes after its 5 items" in refused(path, gzip.compress(whole) + gzip.compress(whole))
+    for cut in range(1, 20):
+        assert "cut off before its end" in refused(path, gzip.compress(whole[:20]) + gzip.compress(whole[20:])[:-cut])
+
+
+@given(cuts=st.lists(st.integers(0, 46), max_size=6), level=st.integers(0, 9))
+@settings(deadline=None)
+def test_gzip_members_one_behind_another_are_one_file(scratch_file, cuts, level):
+    """As parallel packers write them, wherever they cut, empty ones too (RFC 1952, 2.2)."""
+    array = pixels(5, 3, 2)
+    whole = idx_bytes(array)
+    bounds = [0, *sorted(cuts), len(whole)]
+    members = [gzip.compress(whole[a:b], level) for a, b in itertools.pairwise(bounds)]
+    scratch_file.write_bytes(b"".join(members))
+    assert gzip.decompress(b"".join(members)) == whole
+    found = read_idx(scratch_file, (3, 2), 5)
+    np.testing.assert_array_equal(found.array, array)
+    assert found.sha256 == hashlib.sha256(whole).hexdigest()
+
+
+def test_gzip_members_longer_and_shorter_than_a_piece(path):
+    """Wherever a member ends in what is read at once, its last byte, or its first, alone in a piece."""
+    array = pixels(200, 28, 28)
+    whole = idx_bytes(array)
+    for first in range(16_350, 16_400):
+        # Stored, not packed: a member of so many bytes is 23 longer.
+        path.write_bytes(gzip.compress(whole[:first], 0) + gzip.compress(whole[first:], 0))
+        np.testing.assert_array_equal(read_idx(path, (28, 28), 200).array, array)
+
+
+def test_a_million_empty_gzip_members_take_no_time(path):
+    """Each is a new beginning; what lies behind is not copied for each of them."""
+    path.write_bytes(gzip.compress(b"") * 200_000 + gzip.compress(idx_bytes(pixels(5, 3, 2))))
+    began = time.process_time()
+    assert len(read_idx(path, (3, 2), 5).array) == 5
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("magic", [b"\1\0\x08\3", b"\0\1\x08\3", b"\0\0\x09\3", b"\0\0\x0d\3"])

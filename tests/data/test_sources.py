@@ -77,11 +77,39 @@ def test_the_order_of_places(home, monkeypatch):
         auto()
 
 
+DOTTED = ("train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte")
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_gzipped_or_not(home, suffix):
-    """Files count with and without .gz, mixed too."""
-    directory = fill(fill(home / "copy", FILE_NAMES[:1]), FILE_NAMES[1:], suffix)
+@pytest.mark.parametrize("names", [FILE_NAMES, DOTTED], ids=["dash", "dot"])
+def test_gzipped_or_not(home, names, suffix):
+    """Files count with and without .gz, with a dash before idx or a dot, mixed too."""
+    directory = fill(fill(home / "copy", FILE_NAMES[:1]), names[1:], suffix)
     assert resolve(str(directory)).directory == directory
+    assert sources.file_in(directory, FILE_NAMES[2]) == directory / f"{names[2]}{suffix}"
+    # The published name is taken where both are there.
+    fill(directory)
+    assert sources.file_in(directory, FILE_NAMES[2]) == directory / FILE_NAMES[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Train-Images-IDX3-ubyte", FILE_NAMES[0]),
+        ("train-labels-idx1-ubyte.zip", FILE_NAMES[1]),
+        ("train-images-idx3-ubyte (1).gz", FILE_NAMES[0]),
+        ("t10k_labels_idx1_ubyte", FILE_NAMES[3]),
+        ("T10K-IMAGES.IDX3-UBYTE.GZ", FILE_NAMES[2]),
+    ],
+)
+def test_a_file_of_almost_the_right_name_is_shown(home, name, expected):
+    """With what it should be called; files that are there under their own names are no such."""
+    directory = fill(home / "copy", tuple(file for file in FILE_NAMES if file != expected))
+    fill(directory, (name, "notes.txt", "results.csv"))
+    with pytest.raises(DataError) as caught:
+        resolve(str(directory))
+    said = f"lacks {expected} (it has {name}, expected {expected} or {expected}.gz); expected the four files"
+    assert said in str(caught.value)
 
 
 def test_shared_is_looked_at_from_a_source_checkout_only(home, monkeypatch):

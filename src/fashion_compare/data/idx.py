@@ -21,6 +21,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
 # Read and inflated in pieces that stay in the processor's cache.
 _PIECE_BYTES = 1 << 18
+# Less of what is packed: what lies behind the end of a member is copied, and there may be a million members.
+_PACKED_BYTES = 1 << 14
+_GZIP_BITS = zlib.MAX_WBITS | 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,28 +73,36 @@ class _Reader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _GzipMember:
-    """The content of a one-member gzip file; zlib checks its CRC and length at the end."""
+class _Gzip:
+    """The content of a gzip file's members, one behind another (RFC 1952); zlib checks the CRC and length of each."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._inflater = zlib.decompressobj(wbits=_GZIP_BITS)
 
     def read(self, size: int, /) -> bytes:
-        """Return 1 to `size` bytes, or none after a complete member with nothing behind it."""
-        while not self._inflater.eof:
-            compressed = self._inflater.unconsumed_tail or self._file.read(_PIECE_BYTES)
+        """Return 1 to `size` bytes, or none after the last member with nothing behind it."""
+        compressed = self._inflater.unconsumed_tail
+        while True:
+            if self._inflater.eof:
+                compressed = self._inflater.unused_data or self._file.read(_PACKED_BYTES)
+                if not compressed:
+                    return b""
+                # One byte may be all that is left of a piece.
+                compressed += self._file.read(1) if len(compressed) == 1 else b""
+                if not compressed.startswith(GZIP_MAGIC):
+                    raise ValueError("has bytes after its gzip content")
+                self._inflater = zlib.decompressobj(wbits=_GZIP_BITS)
+            compressed = compressed or self._file.read(_PACKED_BYTES)
+            if not compressed:
+                raise EOFError("is a gzip file cut off before its end")
             try:
                 piece = self._inflater.decompress(compressed, size)
             except zlib.error as error:
                 raise zlib.error(f"is a damaged gzip file ({error})") from error
             if piece:
                 return piece
-            if not compressed and not self._inflater.eof:
-                raise EOFError("is a gzip file cut off before its end")
-        if self._inflater.unused_data or self._file.read(1):
-            raise ValueError("has bytes after its gzip content")
-        return b""
+            compressed = self._inflater.unconsumed_tail
 
 
 def _reader(file: BinaryIO, start: bytes) -> _Reader:
@@ -99,7 +110,7 @@ def _reader(file: BinaryIO, start: bytes) -> _Reader:
         raise EOFError("is empty")
     if looks_like_a_web_page(start):
         raise ValueError("is a web page, not an IDX file")
-    return _GzipMember(file) if start.startswith(GZIP_MAGIC) else file
+    return _Gzip(file) if start.startswith(GZIP_MAGIC) else file
 
 
 def _read(reader: _Reader, item_shape: tuple[int, ...], maximum_count: int) -> IdxFile:

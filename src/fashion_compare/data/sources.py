@@ -5,6 +5,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,8 @@ MNIST_SHA256 = {
 }
 FILE_NAMES = tuple(SHA256)
 
+# A directory named by mistake may have any number.
+_COMPARED_NAMES = 1000
 _ADVICE = "name a copy with --data DIR or $FASHION_MNIST_DIR, or use the stand-in with --data synthetic"
 
 
@@ -166,10 +169,10 @@ def cache_directory() -> Path:
 
 def file_in(directory: Path, name: str) -> Path | None:
     """Return the file `name` of `directory`, unpacked or with ``.gz``, or None when it has neither."""
-    for candidate in (directory / name, directory / f"{name}.gz"):
+    for candidate in _spellings(name):
         try:
-            if candidate.is_file():
-                return candidate
+            if (directory / candidate).is_file():
+                return directory / candidate
         except OSError:
             # A directory that may not be entered holds nothing for this user.
             continue
@@ -188,12 +191,33 @@ _STAND_IN = Source("synthetic", None, "the embedded stand-in, drawn by code")
 def _named(text: str, option: str, description: str, kind: Literal["files", "other"] = "files") -> Source:
     directory = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path.expanduser raises for ~nobody
     if missing := missing_files(directory):
-        what = f"lacks {', '.join(missing)}" if directory.is_dir() else "is not a directory that can be read"
+        lacks = f"lacks {', '.join(missing)}{_similar_file(directory, missing)}"
+        what = lacks if directory.is_dir() else "is not a directory that can be read"
         raise DataError(
             f"{option}: {directory} {what}; expected the four files of Fashion-MNIST, unpacked or .gz; "
             "name another directory, or get them with --data auto"
         )
     return Source(kind, directory, description)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Return the names that a file is read under: some unpackers write ``train-images.idx3-ubyte``, with a dot."""
+    dotted = name.replace("-idx", ".idx")
+    return name, f"{name}.gz", dotted, f"{dotted}.gz"
+
+
+def _similar_file(directory: Path, missing: Sequence[str]) -> str:
+    """Say which file of `directory` has almost the name of one that is missing; nothing where none has."""
+    known = {spelling for name in FILE_NAMES for spelling in _spellings(name)}
+    try:
+        names = [path.name for path in directory.iterdir() if path.name not in known and path.is_file()]
+    except OSError:
+        return ""
+    lower = {name.lower(): name for name in names[:_COMPARED_NAMES]}
+    for name in missing:
+        if close := get_close_matches(name, lower, n=1, cutoff=0.8):
+            return f" (it has {lower[close[0]]}, expected {name} or {name}.gz)"
+    return ""
 
 
 def _source_checkout() -> Path | None:
