@@ -258,7 +258,19 @@ def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Pat
     matplotlib.image.imsave(picture, np.pad(np.ones((20, 12)), 20), cmap="gray")
     done = call(home, "explain", str(run), "--image", str(picture))
     assert done.returncode == 0, done.stderr
-    assert json.loads((run / "explanations" / "picture-mine$_^.json").read_text())["label"] is None
+    first = run / "explanations" / "picture-mine$_^.json"
+    before = first.read_text()
+    assert json.loads(before)["label"] is None
+    # Nor does another picture of that name take its results' place.
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / picture.name
+    matplotlib.image.imsave(other, np.pad(np.ones((12, 20)), 20), cmap="gray")
+    done = call(home, "explain", str(run), "--image", str(other))
+    assert done.returncode == 0, done.stderr
+    assert first.read_text() == before
+    (second,) = set(run.glob("explanations/picture-*.json")) - {first}
+    assert f"Numbers: {second}" in done.stdout
+    assert json.loads(second.read_text())["logits"] != json.loads(before)["logits"]
     beyond = call(home, "explain", str(run), "--image", "10000")
     assert beyond.returncode == 2
     # Before it the stand-in is announced.

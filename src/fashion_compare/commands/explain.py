@@ -50,7 +50,14 @@ def _explain_study(root: Path, data: str) -> None:
 def _explain_image(path: Path, image: str, data: str) -> None:
     from fashion_compare.data.dataset import class_names
     from fashion_compare.store import refuse_links_out, write_json, write_text
-    from fashion_compare.study.explain_image import check_run_directory, data_of, explain_image
+    from fashion_compare.study.explain_image import (
+        PIXELS_SHA256,
+        check_run_directory,
+        data_of,
+        explain_image,
+        own_stem,
+        pixels_sha256,
+    )
 
     directory = check_run_directory(path)
     refuse_links_out(path)
@@ -59,14 +66,14 @@ def _explain_image(path: Path, image: str, data: str) -> None:
     if image.isdecimal():
         dataset = _same_data(data, identity)
         pixels, label = _test_image(dataset, int(image))
-        title, stem = f"test image {image}", f"image-{image}"
+        title, stem = f"test image {image}", f"image-{int(image)}"
     else:
         from fashion_compare import console
         from fashion_compare.data.picture import read_picture
 
         (pixels, inverted), label = read_picture(Path(image)), None
         if inverted:
-            console.say(f"{image} is bright around the garment: inverted, as Fashion-MNIST shows garments on black")
+            console.say(f"{image} shows a dark garment: inverted, as Fashion-MNIST shows garments bright on black")
         title, stem = Path(image).name, f"picture-{Path(image).stem}"
     said, maps = explain_image(directory, pixels, label)
     # Behind all that is read: drawing takes its time to import.
@@ -75,8 +82,11 @@ def _explain_image(path: Path, image: str, data: str) -> None:
 
     drawing = explanation(title, pixels, said, maps, classes)
     out = directory.path / "explanations"
+    if label is None:
+        # Pictures of other folders may have the same name.
+        stem = own_stem(out, stem, pixels)
+    write_json(out / f"{stem}.json", {"image": title, PIXELS_SHA256: pixels_sha256(pixels), **said})
     write_text(out / f"{stem}.svg", standalone(drawing.svg))
-    write_json(out / f"{stem}.json", {"image": title, **said})
     known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {classes[label]}'})"
     print(f"{classes[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
     print(f"Figure:  {out / f'{stem}.svg'}")

@@ -1,5 +1,6 @@
 """One image explained by one trained run."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from fashion_compare.data.views import pixel_order
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.explanation.methods import METHODS, explain
 from fashion_compare.explanation.saliency import Maps
-from fashion_compare.store import RunDirectory, read_json
+from fashion_compare.store import RunDirectory, read_json, to_json
 from fashion_compare.study.trained import load_classifier
 
 PIXELS = 28 * 28
+# What tells one picture's results from another's, in the results.
+PIXELS_SHA256 = "pixels_sha256"
 
 
 def explain_image(
@@ -60,6 +63,35 @@ def explain_image(
         "logits": logits[0].tolist(),
     }
     return said, maps
+
+
+def pixels_sha256(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of an image's pixels."""
+    return hashlib.sha256(image.tobytes()).hexdigest()
+
+
+def own_stem(directory: Path, stem: str, image: NDArray[np.uint8]) -> str:
+    """Return the name under which an image's results are written: `stem`, with twelve digits if another image has that.
+
+    The name is taken at once, so that two processes do not take the same one.
+    """
+    own = pixels_sha256(image)
+    path = directory / f"{stem}.json"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(to_json({PIXELS_SHA256: own}))
+    except FileExistsError:
+        try:
+            results = read_json(path)
+        except UserError:
+            results = None
+        if not isinstance(results, dict) or results.get(PIXELS_SHA256) != own:
+            return f"{stem}-{own[:12]}"
+    except OSError:
+        # The line about it is that of writing the results.
+        pass
+    return stem
 
 
 def check_run_directory(path: Path) -> RunDirectory:
