@@ -97,7 +97,8 @@ def formats(directory: Path) -> list[Format]:
         Format("metrics", "".join(f"{line}\n" for line in lines).encode(), metrics, _TOKENS["json"]),
         Format("json", json.dumps({"hash": "x", "data": parts.keys().__repr__(), "n": [1.5, None]}).encode(), read_json,
                _TOKENS["json"]),
-        Format("csv", csv.encode(), read_external, (b",", b'"', b"\n", b"nan", b"1e999", b"\0", b"9" * 30)),
+        Format("csv", csv.encode(), read_external,
+               (b",", b";", b"\t", b'"', b"\n", b"nan", b"1e999", b"\0", b"9" * 30)),
     ]  # fmt: skip
 
 

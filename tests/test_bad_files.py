@@ -234,6 +234,14 @@ EXPLAIN: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut off": (put("a.png", picture_bomb()[:60]), "a.png"),
     "900 million pixels": (lambda home: (home / "a.png").write_bytes(picture_bomb()), "expected PNG, JPEG"),
     "another format": (lambda home: (home / "a.png").write_bytes(tiff()), "expected PNG, JPEG"),
+    "a blank page": (
+        lambda home: Image.new("L", (28, 28), 255).save(home / "a.png"),
+        "a.png has no contrast: .*expected",
+    ),
+    "nothing but transparency": (
+        lambda home: Image.new("RGBA", (28, 28)).save(home / "a.png"),
+        "a.png has no contrast",
+    ),
     "a device": (linked("a.png", "/dev/zero"), "cannot read a.png: not a file; expected a picture"),
     "weights cut off": (cut(f"study/{RUN}/weights.safetensors", -1), "weights.safetensors cannot be read"),
     "weights of nothing": (put(f"study/{RUN}/weights.safetensors", b""), "weights.safetensors cannot be read"),
@@ -262,7 +270,7 @@ def _flip(path: Path) -> None:
 def test_pictures_and_weights(name: str, home: Path) -> None:
     """`explain` names the file, and what is expected or what to do."""
     make, line = EXPLAIN[name]
-    Image.new("L", (28, 28), 9).save(home / "a.png")
+    Image.linear_gradient("L").save(home / "a.png")
     make(home)
     refused(["explain", f"study/{RUN}", "--image", "a.png"], home, line=line)
 

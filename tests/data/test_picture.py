@@ -42,7 +42,7 @@ def test_a_photograph_on_white_is_inverted(garment, tmp_path):
 
 
 def test_colour_and_transparency(garment, tmp_path):
-    """What is transparent counts as white paper; colours become grey."""
+    """Around a dark garment what is transparent counts as white paper; colours become grey."""
     layers = np.zeros((28, 28, 4), np.uint8)
     layers[garment > 0] = (55, 55, 55, 255)
     found, inverted = read_picture(saved(tmp_path / "a.png", layers))

@@ -8,9 +8,11 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
+from fashion_compare.data.picture import read_picture
 from fashion_compare.explanation.gradcam import grad_cam
 from fashion_compare.explanation.probes import PROBES
 from fashion_compare.report.playground import network_for_page
@@ -195,8 +197,6 @@ def test_a_broken_link_shows_an_image(browser: Any, root: Path, address: str) ->
 
 def test_a_picture_of_ones_own(page: Any, tmp_path: Path) -> None:
     """A dark garment on white is shown as the data set would, and goes into the address."""
-    from PIL import Image
-
     picture = np.full((280, 280), 255, np.uint8)
     picture[60:220, 100:180] = 55
     Image.fromarray(picture).save(tmp_path / "mine.png")
@@ -208,6 +208,63 @@ def test_a_picture_of_ones_own(page: Any, tmp_path: Path) -> None:
     shown = np.array(page.evaluate(call)).reshape(28, 28, 4)[..., 0]
     assert shown[2, 2] == 255
     assert shown[14, 14] == 55
+
+
+def own_pixels(page: Any) -> np.ndarray:
+    """The picture of one's own that the page shows, from its address."""
+    page.wait_for_function("() => location.hash.includes('pixels=')")
+    text = page.evaluate("() => new URLSearchParams(location.hash.slice('#playground?'.length)).get('pixels')")
+    return np.frombuffer(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), np.uint8).reshape(28, 28)
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+@pytest.mark.parametrize("grey", [0, 60, 200, 255])
+def test_a_cut_out_on_transparency_is_pythons(page: Any, tmp_path: Path, grey: int, hidden: int) -> None:
+    """White, black or between: the outline is the garment's, bright on black, as `explain --image` has it."""
+    layers = np.full((56, 56, 4), (hidden, hidden, hidden, 0), np.uint8)
+    layers[10:46, 14:40] = (grey, grey, grey, 255)
+    Image.fromarray(layers).save(tmp_path / "mine.png")
+    expected, _ = read_picture(tmp_path / "mine.png")
+    page.set_input_files("#play-file", tmp_path / "mine.png")
+    found = own_pixels(page)
+    np.testing.assert_allclose(found.astype(int), expected, atol=2)
+    assert page.locator("#play-answer-ffnn").inner_text().endswith("%")
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255, 255), (0, 0, 0, 255), (0, 0, 0, 0), (90, 90, 90, 255)])
+def test_a_blank_picture_gets_no_answer(page: Any, tmp_path: Path, colour: tuple[int, ...]) -> None:
+    """Neither network answers, no bar is drawn and no heat; the next test image is answered again."""
+    Image.new("RGBA", (60, 60), colour).save(tmp_path / "mine.png")
+    page.set_input_files("#play-file", tmp_path / "mine.png")
+    assert np.ptp(own_pixels(page)) == 0
+    assert_no_answer(page)
+    page.locator("#play-next").click()
+    for model in ("ffnn", "cnn"):
+        assert page.locator(f"#play-answer-{model}").inner_text().endswith("%")
+    assert (
+        "all zero" in page.locator("#play-strength").inner_text()
+        or "up to" in page.locator("#play-strength").inner_text()
+    )
+
+
+def test_an_image_that_is_erased_gets_no_answer(browser: Any, root: Path) -> None:
+    """Nor does a link to one: the address of 784 zeros."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((root / "report.html").as_uri() + "#playground?pixels=" + base64.urlsafe_b64encode(bytes(784)).decode())
+    assert_no_answer(page)
+    context.close()
+
+
+def assert_no_answer(page: Any) -> None:
+    for model in ("ffnn", "cnn"):
+        assert page.locator(f"#play-answer-{model}").inner_text() == "no answer: the image has no contrast"
+        widths = f"() => [...document.querySelectorAll('#play-bars-{model} i')].map((bar) => bar.style.width)"
+        assert set(page.evaluate(widths)) == {"0%"}
+        assert page.locator(f"#play-bars-{model} .answer").count() == 0
+    assert page.locator("#play-strength").inner_text() == "no map"
+    heat = "() => [...document.getElementById('play-heat').getContext('2d').getImageData(0, 0, 28, 28).data]"
+    assert set(page.evaluate(heat)) == {0}
 
 
 def test_it_answers_at_once(page: Any) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.comparison.wording import along, correlation, parameter_name, percent, points, setting
+from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
 from fashion_compare.report import explore, words
@@ -32,7 +33,7 @@ from fashion_compare.study.explain import CELL_IMAGES, read_confused, read_galle
 from fashion_compare.study.faithful import ALIKE
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
-_SCRIPTS = ("script.js", "explore.js", "playground.js")
+_SCRIPTS = ("script.js", "explore.js", "picture.js", "playground.js")
 _METRICS = tuple(words.METRIC_NAMES)
 
 
@@ -113,6 +114,8 @@ def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
         "networks": networks,
         "pictures": pictures(arrays["images"], arrays["label"], arrays["index"]),
         "place": arrays["place"].tolist() if "place" in arrays else None,
+        "least_contrast": LEAST_CONTRAST,
+        "outlined_share": OUTLINED_SHARE,
     }
     return _json(content)
 

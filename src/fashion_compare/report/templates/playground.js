@@ -195,10 +195,29 @@ if (playground) {
     context.putImageData(picture, 0, 0);
   }
 
+  function hide(model) {
+    find(`answer-${model}`).textContent = "no answer: the image has no contrast";
+    for (const row of find(`bars-${model}`).children) {
+      row.classList.remove("answer");
+      row.querySelector("i").style.width = "0%";
+      row.querySelector("b").textContent = "";
+    }
+    if (model === "cnn") {
+      paint(find("heat"), () => [0, 0, 0, 0]);
+      find("strength").textContent = "no map";
+    }
+  }
+
   function show() {
     shown = playground.changed(original(), state);
     paint(find("image"), (k) => { const grey = 255 - shown[k]; return [grey, grey, grey, 255]; });
+    // Without contrast networks answer as they do to an empty image: that is no answer.
+    const blank = Math.max(...shown) - Math.min(...shown) < data.least_contrast;
     for (const [model, network] of Object.entries(networks)) {
+      if (blank) {
+        hide(model);
+        continue;
+      }
       const passed = playground.forward(network, shown);
       const shares = playground.softmax(Array.from(passed.at(-1).data));
       const answer = shares.indexOf(Math.max(...shares));
@@ -280,22 +299,13 @@ if (playground) {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext("2d", { willReadFrequently: true });
-    // What is transparent counts as white paper.
-    context.fillStyle = "white";
-    context.fillRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, width, height);
     const colours = context.getImageData(0, 0, width, height).data;
-    const grey = Array.from({ length: width * height }, (_, k) =>
-      0.299 * colours[4 * k] + 0.587 * colours[4 * k + 1] + 0.114 * colours[4 * k + 2]);
-    const edge = (k) => k < width || k >= width * (height - 1) || k % width === 0 || k % width === width - 1;
-    const rim = grey.filter((_, k) => edge(k)).sort((a, b) => a - b);
-    const background = rim[Math.floor(rim.length / 2)];
-    const bright = background > grey.reduce((a, b) => a + b) / grey.length;
-    const shade = (v) => Math.round(bright ? 255 - v : v);
-    own = new Uint8Array(side * side).fill(shade(background));
+    const { grey, background } = brightOnBlack(colours, width, height, data.outlined_share);
+    own = new Uint8Array(side * side).fill(background);
     const [down, right] = [Math.floor((side - height) / 2), Math.floor((side - width) / 2)];
-    grey.forEach((v, k) => { own[(Math.floor(k / width) + down) * side + (k % width) + right] = shade(v); });
+    grey.forEach((v, k) => { own[(Math.floor(k / width) + down) * side + (k % width) + right] = v; });
     state = { image: state.image, ...still };
     update();
   }
