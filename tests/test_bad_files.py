@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.idx_files import write_drawn
 from tests.npz_files import npz
@@ -270,7 +270,7 @@ def _flip(path: Path) -> None:
 def test_pictures_and_weights(name: str, home: Path) -> None:
     """`explain` names the file, and what is expected or what to do."""
     make, line = EXPLAIN[name]
-    Image.linear_gradient("L").save(home / "a.png")
+    ImageOps.expand(Image.new("L", (12, 12), 200), 8).save(home / "a.png")
     make(home)
     refused(["explain", f"study/{RUN}", "--image", "a.png"], home, line=line)
 
