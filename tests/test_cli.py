@@ -300,6 +300,7 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
         (("fly",), 2, ("fly",)),
         (("train", "ccn"), 2, ("unknown model 'ccn'", "did you mean 'cnn'?")),
         (("train", "ffnn", "--set", "learning_rat=1"), 2, ("learning_rat", "did you mean 'learning_rate'?")),
+        (("train", "ffnn", "--set", "lr=0.1"), 2, ("unknown field 'lr'", "did you mean 'learning_rate'?")),
         (("train", "ffnn", "--set", "learning_rate=fast"), 2, ("learning_rate", "'fast'")),
         (("train", "ffnn", "--set", "learning_rate=-1"), 2, ("learning_rate", "-1")),
         (("train", "ffnn", "--set", "learning_rate=2020-13-45"), 2, ("--set learning_rate=2020-13-45",)),
@@ -311,6 +312,7 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
         (("report", "nowhere"), 2, ("nowhere", "study.yaml")),
         (("report", "nowhere", "--markdown", "x.txt"), 2, ("--markdown", "ends in .md")),
         (("explain", "nowhere"), 2, ("nowhere", "study.yaml")),
+        (("explain",), 2, ("Missing argument 'DIR'", "explain --help")),
         (("explain", "nowhere", "--image", "3"), 2, ("nowhere", "no run's directory")),
         (("data", "--data", "nowhere"), 1, ("nowhere", "--data")),
         (("run", "tiny.yaml", "--data", "synthetic", "--out", "tiny.yaml/x"), 2, ("--out", "choose")),
@@ -321,6 +323,25 @@ def test_a_wrong_word_is_answered_in_one_line(
 ) -> None:
     """What a user gets wrong is one clear line and the right exit code."""
     assert_one_line(call(home, *words), code, *said)
+
+
+@pytest.mark.parametrize("words", [(), ("-h",), ("--help",), ("train", "-h"), ("compare", "-h")])
+def test_help_is_a_result(home: Path, words: tuple[str, ...]) -> None:
+    """Asked for by -h, --help or no command at all, help is on stdout, with exit 0 and nothing on stderr."""
+    done = call(home, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ")
+    assert "-h, --help" in done.stdout
+
+
+def test_a_directory_of_another_kind_is_answered_with_the_right_one(home: Path, root: Path) -> None:
+    """A run without --image, a study with it, a run or a folder of studies in a study's place: what is missing."""
+    run = root / "ffnn" / "baseline" / "seed-0"
+    assert_one_line(call(home, "explain", str(run)), 2, f"{run} is one run", "--image")
+    example = f"such as {root / 'cnn' / 'baseline' / 'seed-0'}"
+    assert_one_line(call(home, "explain", str(root), "--image", "3"), 2, "no run's directory", example)
+    for words in (("status", str(run)), ("report", str(run)), ("status", str(root.parent))):
+        assert_one_line(call(home, *words), 2, "not a study's directory", f"such as {root}")
 
 
 @pytest.mark.parametrize("change", ["truncated", "mnist", "unpacked digits"])

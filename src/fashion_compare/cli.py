@@ -13,7 +13,7 @@ from fashion_compare.errors import UserError
 app = typer.Typer(
     name="fashion-compare",
     help="Compare a neural network written from scratch with an established CNN on Fashion-MNIST.",
-    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -51,7 +51,8 @@ def main() -> None:
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except typer.exceptions.TyperException as error:
-        _fail(f"{error.format_message()} ('fashion-compare --help' lists what there is)", 2)
+        command = getattr(getattr(error, "ctx", None), "command_path", app.info.name)
+        _fail(f"{error.format_message()} ('{command} --help' lists what there is)", 2)
     # Typer turns Ctrl-C within a command into this exit code.
     if code == _INTERRUPTED:
         _fail("stopped; finished epochs are kept, the same command goes on from there", code)
@@ -65,8 +66,11 @@ def _fail(message: str, code: int) -> NoReturn:
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())

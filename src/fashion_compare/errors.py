@@ -1,7 +1,7 @@
 """The errors a user can cause: each is one clear line, printed without a traceback."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class UserError(Exception):
@@ -25,8 +25,16 @@ class DataError(UserError):
     """A data file that is missing, damaged or not what it should be. Exit code 1."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the valid name closest to `name`, else the valid names."""
+def nearest(name: str, valid: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """Return ``did you mean 'x'?`` for the valid name closest to `name`, else the valid names.
+
+    Args:
+        name: what was given.
+        valid: names that could have been meant.
+        aliases: other words for valid names, in lower-case letters and digits alone. Spelling says nothing about
+            these: 'lr' is closest to 'l2'.
+    """
     names = sorted(valid)
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"valid: {', '.join(names)}"
+    alias = (aliases or {}).get("".join(filter(str.isalnum, name.lower())))
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5) if alias is None else [alias]
+    return f"did you mean '{close[0]}'?" if close and close[0] in names else f"valid: {', '.join(names)}"

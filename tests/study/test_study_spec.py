@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_compare.classifier import build
-from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
+from fashion_compare.classifier.configuration import ALIASES, CnnConfiguration, FfnnConfiguration
 from fashion_compare.errors import UsageError
 from fashion_compare.study import settings as model_settings
 from fashion_compare.study import spec
-from fashion_compare.study.spec import load_study, parse_study, to_yaml
+from fashion_compare.study.spec import Study, load_study, parse_study, to_yaml
 
 VALID_FIELDS = "activation, batch_size, dropout, ema_decay, epochs"
 
@@ -45,6 +45,59 @@ def test_a_variation_is_the_baseline_with_one_field_replaced() -> None:
         }
     }
     assert got.training_images is None
+
+
+@pytest.mark.parametrize(
+    ("alias", "field"),
+    [
+        ("lr", "learning_rate"),
+        ("LR", "learning_rate"),
+        ("bs", "batch_size"),
+        ("batch", "batch_size"),
+        ("wd", "weight_decay"),
+        ("decay", "weight_decay"),
+        ("opt", "optimizer"),
+        ("optim", "optimizer"),
+        ("optimiser", "optimizer"),
+        ("hidden", "hidden_sizes"),
+        # scikit-learn's MLPClassifier.
+        ("hidden_layer_sizes", "hidden_sizes"),
+        ("learning_rate_init", "learning_rate"),
+        ("max_iter", "epochs"),
+        ("num_epochs", "epochs"),
+        ("lr_scheduler", "schedule"),
+        ("bn", "normalization"),
+        ("batch_norm", "normalization"),
+        ("BatchNorm", "normalization"),
+        ("clip_grad_norm", "gradient_clip_norm"),
+        ("max_grad_norm", "gradient_clip_norm"),
+        ("smoothing", "label_smoothing"),
+        ("early-stopping", "patience"),
+        ("drop", "dropout"),
+        ("act", "activation"),
+        ("init", "initialization"),
+        ("regularization", "l2"),
+    ],
+)
+def test_a_setting_by_another_librarys_name_suggests_ours(alias: str, field: str) -> None:
+    """In a study file and on the command line, where the nearest spelling would often be another setting."""
+    assert refusal(study(f"baseline: {{{alias}: 1}}")).endswith(f"unknown field '{alias}': did you mean '{field}'?")
+    with pytest.raises(UsageError, match=rf"unknown field '{alias}': did you mean '{field}'\?$"):
+        model_settings.configuration("ffnn", model_settings.parse_settings([f"{alias}=1"]), "train ffnn")
+
+
+def test_an_alias_of_what_is_not_valid_here_suggests_nothing() -> None:
+    """The cnn has no hidden_sizes, and a seed is no setting: the valid names instead of a guess."""
+    for model, alias in (("cnn", "hidden"), ("ffnn", "seed")):
+        with pytest.raises(UsageError, match=rf"unknown field '{alias}': valid: .*learning_rate"):
+            model_settings.configuration(model, {alias: 1}, "train")
+
+
+def test_every_alias_leads_to_a_field_and_hides_none() -> None:
+    """Aliases are of fields that there are, and none is a field's own name."""
+    fields = FfnnConfiguration.model_fields | CnnConfiguration.model_fields | Study.model_fields
+    assert set(ALIASES.values()) <= fields.keys()
+    assert not fields.keys() - {"model"} & ALIASES.keys()
 
 
 def test_what_has_to_move_together_is_said() -> None:

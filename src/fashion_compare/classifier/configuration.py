@@ -153,4 +153,33 @@ def no_effect(setting: str, values: Mapping[str, Collection[Any]]) -> str | None
     return f"{setting} has no effect with {condition.other} {shown}; expected {condition.expected}"
 
 
+# What other libraries and textbooks call these settings, and the fields of a study, as `errors.nearest` takes it.
+ALIASES = {
+    alias: field
+    for field, aliases in {
+        "learning_rate": "lr eta baselr initiallr initlr maxlr stepsize learningrate learningrateinit",
+        "batch_size": "bs batch batchsize minibatch minibatchsize",
+        "epochs": "epoch nepochs numepochs maxepochs maxiter",
+        "schedule": "scheduler lrschedule lrscheduler learningrateschedule",
+        "optimizer": "opt optim optimiser solver",
+        "momentum": "mom",
+        "l1": "l1reg l1penalty l1lambda lasso",
+        "l2": "l2reg l2penalty l2lambda ridge reg regularization regularisation lambda penalty",
+        "weight_decay": "wd decay weightdecay",
+        "gradient_clip_norm": "clip clipnorm clipgradnorm gradclip gradientclip gradientclipping maxgradnorm",
+        "label_smoothing": "ls smoothing labelsmooth labelsmoothing",
+        "normalization": "norm bn batchnorm batchnormalization batchnormalisation normalisation",
+        "ema_decay": "ema",
+        "patience": "earlystop earlystopping",
+        "dropout": "pdrop drop dropoutp dropoutrate dropoutprob droprate",
+        "hidden_sizes": "hidden hiddensize hiddenlayers hiddenlayersizes hiddenunits hiddendims layers units neurons",
+        "activation": "act activationfunction nonlinearity",
+        "initialization": "init initialisation initialiser initializer weightinit kernelinitializer",
+        "architecture": "arch net network backbone",
+        "seeds": "seed nseeds numseeds repeats",
+        "training_images": "ntrain trainsize trainimages trainingsize subset",
+        "models": "model",
+    }.items()
+    for alias in aliases.split()
+}
 MODEL_NAMES = {"ffnn": "fully connected network from scratch (NumPy)", "cnn": "LeNet-5 (PyTorch)"}

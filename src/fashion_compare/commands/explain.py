@@ -25,6 +25,11 @@ def explain(
 ) -> None:
     """Explain one image by a run's network, or make a study's missing explanations and its report. Trains nothing."""
     if image is None:
+        if (directory / "config.json").is_file():
+            raise UsageError(
+                f"{directory} is one run; expected --image with it, the number of a test image (from 0) or a picture "
+                "file, or a study's directory without"
+            )
         options.check_study_directory(directory)
         _explain_study(directory, data)
         return

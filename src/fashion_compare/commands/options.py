@@ -63,7 +63,8 @@ def check_study_directory(directory: Path) -> None:
     from fashion_compare.store import refuse_links_out
 
     if not (directory / "study.yaml").is_file() or not (directory / "dataset.json").is_file():
-        known = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
+        below = sorted(str(path.parent) for path in directory.glob("*/study.yaml"))
+        known = below or [str(path) for path in directory.parents if (path / "study.yaml").is_file()]
         hint = f"such as {known[0]}" if known else "as 'fashion-compare run' makes it"
         raise UsageError(
             f"{directory} is not a study's directory; expected one with study.yaml and dataset.json, {hint}"

@@ -102,7 +102,9 @@ def check_run_directory(path: Path) -> RunDirectory:
     """
     directory = RunDirectory(path)
     if not directory.config.exists():
-        raise UsageError(f"{path} is no run's directory; expected one such as runs/default/cnn/baseline/seed-0")
+        known = sorted(str(config.parent) for config in path.glob("*/*/seed-*/config.json"))
+        such = known[0] if known else "runs/default/cnn/baseline/seed-0"
+        raise UsageError(f"{path} is no run's directory; expected one such as {such}")
     if not directory.is_done:
         raise UsageError(f"{path}: the run is not finished; 'fashion-compare run' or 'train' goes on with it")
     return directory

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from fashion_compare.classifier.configuration import ALIASES
 from fashion_compare.errors import UsageError, nearest
 from fashion_compare.study.strict_yaml import number
 
@@ -85,7 +86,7 @@ def unknown_key(content: Any, valid: Collection[str], what: str = "field") -> st
     if not isinstance(content, Mapping):
         return f"got {shown(content)}, expected a mapping with {', '.join(sorted(valid))}"
     unknown = next((key_text(key) for key in content if key not in valid), None)
-    return None if unknown is None else f"unknown {what} '{unknown}': {nearest(unknown, valid)}"
+    return None if unknown is None else f"unknown {what} '{unknown}': {nearest(unknown, valid, ALIASES)}"
 
 
 def key_text(key: Any) -> str:
