@@ -43,6 +43,14 @@ models:
       # Steps this long, and many of them, end in numbers that are none.
       diverging: {learning_rate: 100, together_with: {batch_size: 5}}
 """
+ZERO = """
+name: zero
+seeds: 1
+training_images: 200
+models:
+  ffnn:
+    baseline: {hidden_sizes: [8], epochs: 0}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +73,18 @@ def environment(home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def start(home: Path, *words: str) -> "subprocess.Popen[str]":
+def start(home: Path, *words: str, **variables: str) -> "subprocess.Popen[str]":
     # Where this process was told to ignore Ctrl-C, as shells tell their background jobs, children would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "fashion_compare", *words],
-        cwd=home, env=environment(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=home, env=environment(home) | variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip
 
 
-def call(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    process = start(home, *words)
+def call(home: Path, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    process = start(home, *words, **variables)
     out, err = process.communicate(timeout=240)
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
@@ -204,6 +212,15 @@ def test_a_failing_run_is_reported_and_the_others_are_kept(home: Path) -> None:
     assert json.loads((root / "results.json").read_text())["failures"][0]["run"] == "ffnn/diverging/seed-0"
     assert "non-finite loss" in (root / "report.html").read_text()
     assert "failed" in call(home, "report", str(root)).stdout
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no directory that nobody can write to")
+def test_matplotlib_says_nothing_to_whoever_runs_a_study(home: Path) -> None:
+    """Neither that no time has no place on a log scale, after no epochs, nor where its cache is without a home."""
+    (home / "zero.yaml").write_text(ZERO)
+    done = call(home, "run", "zero.yaml", "--out", "zero", "--data", "synthetic", HOME="/proc/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert not re.search("warning|matplotlib", done.stderr, re.IGNORECASE), done.stderr
 
 
 def test_train_trains_one_model_without_torch_for_the_ffnn(home: Path) -> None:

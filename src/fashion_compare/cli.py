@@ -1,5 +1,6 @@
 """The command line: which commands there are, and how they end."""
 
+import logging
 import sys
 from typing import Annotated, NoReturn
 
@@ -42,6 +43,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot print a character gets a '?', not an exception.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # What it has to say about its caches and fonts is of no use to anyone who runs a study.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = app(standalone_mode=False)
     except UserError as error:

@@ -1,9 +1,13 @@
 """Figures put what they show where it belongs."""
 
+import warnings
 from inspect import unwrap
 from typing import Any
 
-from fashion_compare.report import sensitivity_figures
+import pytest
+
+from fashion_compare.report import score_figures, sensitivity_figures
+from fashion_compare.report.drawing import new_figure, to_svg
 
 
 def point(value: int, mean: float) -> dict[str, Any]:
@@ -25,3 +29,36 @@ def test_values_of_both_models_share_one_sorted_axis() -> None:
     lines = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
     for line, held in zip(lines, tried.values(), strict=True):
         assert {labels[x]: round(y / 100, 2) for x, y in zip(*line.get_data(), strict=True)} == held
+
+
+def timed(seconds: float) -> dict[str, Any]:
+    scores = {"mean": 0.5, "interval": [0.4, 0.6]}
+    return {
+        "runs": [{"environment": {"device": "cpu"}, "test": {"accuracy": 0.5}}],
+        "mean": {"seconds": seconds},
+        "interval": {"test": {"accuracy": scores}},
+    }
+
+
+@pytest.mark.parametrize(("seconds", "scale"), [([2.0, 9.0], "log"), ([0.0, 9.0], "linear"), ([0.0, 0.0], "linear")])
+def test_a_training_that_took_no_time_has_a_place_too(seconds: list[float], scale: str) -> None:
+    """Zero seconds, after zero epochs, are not on a log scale: the axis is linear, says so, and nothing warns."""
+    configurations = {f"c{i}": timed(value) for i, value in enumerate(seconds)}
+    results = {"models": {"ffnn": {"configurations": configurations}}, "best": {}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, figure, _, _ = unwrap(score_figures.cost)(results)
+        to_svg(figure, "cost")
+    (axes,) = figure.axes
+    assert axes.get_xscale() == scale
+    assert ("log scale" in axes.get_xlabel()) == (scale == "log")
+    assert [line.get_xdata()[0] for line in axes.get_lines()[1::2]] == seconds
+
+
+def test_a_name_in_any_script_is_drawn_without_a_warning() -> None:
+    """Matplotlib's font has no glyph for it; the SVG holds the text, for the reader's fonts."""
+    figure = new_figure(2, 2)
+    figure.suptitle("写真")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "写真" in to_svg(figure, "title")

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -89,7 +90,9 @@ def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, *, 
 def to_svg(figure: Figure, title: str) -> str:
     """Return the figure as an SVG element with `title` as its accessible name; the same figure gives the same text."""
     out = io.StringIO()
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        # The text stays text, in whatever font the reader has; Matplotlib only measures it with its own.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]

@@ -50,12 +50,15 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         marker.set_markersize(7 if chosen else 4.5)
         if chosen:
             marker.set_label(f"{row['model']} {row['configuration']}")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
-    axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    # A training of no epochs takes no time, which has no place on a log scale.
+    logarithmic = all(row["seconds"] > 0 for row in rows)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     where = trained_on(run for _, held in tested for run in held["runs"])
-    axes.set_xlabel(f"training, {where} (seconds, log scale)")
+    axes.set_xlabel(f"training, {where} (seconds{', log scale' if logarithmic else ''})")
     axes.set_ylabel("test accuracy (%)")
     if best:
         axes.legend(fontsize=7)
