@@ -312,6 +312,7 @@ def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
     [
         (("run", "defualt"), 2, ("unknown study 'defualt'", "did you mean 'default'?")),
         (("run", "missing.yaml"), 2, ("missing.yaml", "fashion-compare init")),
+        (("run", "[/red] :shirt:.yaml"), 2, ("cannot read [/red] :shirt:.yaml", "fashion-compare init")),
         (("run", "--sedes", "3"), 2, ("--sedes",)),
         (("run", "--seeds", "0"), 2, ("--seeds",)),
         (("fly",), 2, ("fly",)),

@@ -1,6 +1,7 @@
 """What people see while a study runs: live on a terminal, a plain line per finished run elsewhere."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,15 @@ from rich.console import Console
 
 from fashion_compare import console
 from fashion_compare.classifier.configuration import FfnnConfiguration
+from fashion_compare.report.console_table import ConsoleTable
 from fashion_compare.store import write_json
 from fashion_compare.study.plan import Run
 from fashion_compare.study.progress import Snapshot, snapshot
 
 
-def study(root: Path, *, epochs: list[int]) -> Snapshot:
+def study(root: Path, *, epochs: list[int], name: str = "baseline") -> Snapshot:
     """Runs of four epochs of a second each, of which so many are done; -1 for one that has not begun."""
-    runs = [
-        Run("ffnn", "baseline", FfnnConfiguration(epochs=4), seed, None, None, root, {}) for seed in range(len(epochs))
-    ]
+    runs = [Run("ffnn", name, FfnnConfiguration(epochs=4), seed, None, None, root, {}) for seed in range(len(epochs))]
     for run, done in zip(runs, epochs, strict=True):
         losses = {
             "train_accuracy": 0.9,
@@ -34,10 +34,17 @@ def study(root: Path, *, epochs: list[int]) -> Snapshot:
     return snapshot(runs, {})
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, snapshots: list[Snapshot], *, terminal: bool, quiet: bool = False) -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    snapshots: list[Snapshot],
+    *,
+    terminal: bool,
+    quiet: bool = False,
+    width: int = 100,
+) -> str:
     """What appears on stderr when these snapshots are shown, a second apart."""
     out = io.StringIO()
-    monkeypatch.setattr(console, "progress_console", Console(file=out, force_terminal=terminal, width=100))
+    monkeypatch.setattr(console, "progress_console", Console(file=out, force_terminal=terminal, width=width))
     seconds = iter(range(100))
     monkeypatch.setattr(console.time, "monotonic", lambda: next(seconds))
     with console.study_progress(2, quiet=quiet) as show:
@@ -59,6 +66,56 @@ def test_live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "about 4 s left" in text
     # Six epochs in the second between the two looks.
     assert "360 epochs a minute" in text
+
+
+@pytest.mark.parametrize("width", [30, 40, 60])
+def test_live_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int) -> None:
+    """The label of a run is whole, over two lines where it is longer than one, and so is every number."""
+    looks = [study(tmp_path, epochs=epochs, name="a-name-of-30-characters-for-it") for epochs in ([0, -1], [2, 3])]
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(monkeypatch, looks, terminal=True, width=width))
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    lines = "".join(text.splitlines())
+    for label in ("ffnn/a-name-of-30-characters-for-it/seed-0", "ffnn/a-name-of-30-characters-for-it/seed-1"):
+        assert label in lines
+    for words in ("epoch 2/4", "epoch 3/4", "loss 0.250/0.500", "0/2 runs", "about 2 s left", "300 epochs"):
+        assert words in " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 100])
+def test_a_download_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """The file's name is whole and no markup, and so is how much of it is there."""
+    out = io.StringIO()
+    monkeypatch.setattr(console, "progress_console", Console(file=out, force_terminal=True, width=width, markup=False))
+    with console.download_progress() as show:
+        show(13_200_000, 26_400_000, "images-[red]-[/x]-ubyte.gz")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert "images-[red]-[/x]-ubyte.gz\n" in text
+    assert " 13.2/26.4 MB " in text
+
+
+NAMES = ["T-shirt [/top]", "Top [red]", ":shirt:", "[bold]", "C:\\[a]\\b", "[link=x]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_are_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, terminal: bool
+) -> None:
+    """Lines on stdout and stderr, and every text of a table: nothing in a name is markup."""
+    for one in (console.result_console, console.progress_console):
+        monkeypatch.setattr(one, "_force_terminal", terminal)
+        monkeypatch.setattr(one, "_color_system", None)
+    console.tell(f"Report: {name}")
+    console.say(f"{name} failed")
+    table = ConsoleTable(
+        f"on {name}", (f"n {name}", f"x {name}", "last"), [[(f"cell {name}", f"is {name}", "")]], f"by {name}"
+    )
+    console.tell(table)
+    out, err = capsys.readouterr()
+    assert err == f"{name} failed\n"
+    for words in ("Report: ", "on ", "n ", "x ", "cell ", "is ", "by "):
+        assert words + name in out
 
 
 def test_plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ FLOORS = {
     "errors": -1,
     "store": 0,
     "schedules": 0,
+    "transliterate": 0,
     "lock": 0,
     "device": 0,
     "scratch": 0,

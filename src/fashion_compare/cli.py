@@ -6,13 +6,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from fashion_compare import __version__
+from fashion_compare import __version__, transliterate
 from fashion_compare.commands import compare, data, explain, models, studies
+from fashion_compare.commands.help import Command, Group
 from fashion_compare.commands.options import complain
 from fashion_compare.errors import UserError
 
 app = typer.Typer(
     name="fashion-compare",
+    cls=Group,
     help="Compare a neural network written from scratch with an established CNN on Fashion-MNIST.",
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
@@ -31,9 +33,9 @@ for command in (
     data.data,
     studies.init,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 # A side can have any number of files, which the parser's own options cannot.
-app.command(context_settings={"ignore_unknown_options": True})(compare.compare)
+app.command(cls=Command, context_settings={"ignore_unknown_options": True})(compare.compare)
 
 _INTERRUPTED = 130
 
@@ -41,8 +43,8 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line: results on stdout, progress on stderr, one line per error, exit 0, 1, 2 or 130."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot print a character gets a '?', not an exception.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        # What a terminal cannot print is spelled in ASCII, not an exception.
+        stream.reconfigure(errors=transliterate.ERRORS)  # type: ignore[union-attr]
     # What it has to say about its caches and fonts is of no use to anyone who runs a study.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:

@@ -132,9 +132,8 @@ def show_report(root: Path, height: int = 900) -> "HTML":
 
 def show_table(root: Path) -> None:
     """Print the table of every configuration's results."""
-    from rich.console import Console
-
+    from fashion_compare.console import tell
     from fashion_compare.report.summary import summary_table
     from fashion_compare.study.results import read_results
 
-    Console().print(summary_table(read_results(root)))
+    tell(summary_table(read_results(root)))

@@ -125,7 +125,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             # Every run is done, and explaining them takes minutes.
             archive.save()
         explain_and_finish(whole, found, dataset, root)
-    print(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
+    console.tell(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
     if total.failures:
         raise typer.Exit(1)
 
@@ -230,9 +230,9 @@ def finish(found: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None
     console.say("Writing the report …")
     write_results(found, root)
     page = write_report(found, root, other)
-    console.result_console.print(summary_table(found))
-    print(f"Report:  {page}")
-    print(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
+    console.tell(summary_table(found))
+    console.tell(f"Report:  {page}")
+    console.tell(f"Numbers: {root / 'results.json'}, {root / 'results.csv'}")
     return page
 
 

@@ -30,7 +30,7 @@ def compare(
     from fashion_compare import console
     from fashion_compare.comparison.predicted import compare_predictions
     from fashion_compare.evaluation.external import alike, read_external
-    from fashion_compare.report.compared import comparison_text
+    from fashion_compare.report.compared import comparison
     from fashion_compare.store import write_json
 
     held_a, held_b = ([read_external(path) for path in paths] for paths in (a, b))
@@ -46,10 +46,11 @@ def compare(
     found = compare_predictions(predictions[: len(held_a)], predictions[len(held_a) :])
     names = next((held.class_names for held in held_a + held_b if held.class_names), None)
     classes = names or [str(c) for c in range(first.predictions.logits.shape[1])]
-    console.result_console.print(comparison_text(found, classes, len(first.predictions.labels)))
+    for part in comparison(found, classes, len(first.predictions.labels)):
+        console.tell(part)
     if json_file is not None:
         write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found})
-        print(f"Numbers: {json_file}")
+        console.tell(f"Numbers: {json_file}")
 
 
 def _sides(words: list[str]) -> tuple[list[Path], list[Path]]:

@@ -53,6 +53,7 @@ def _explain_study(root: Path, data: str) -> None:
 
 
 def _explain_image(path: Path, image: str, data: str) -> None:
+    from fashion_compare import console
     from fashion_compare.data.dataset import class_names
     from fashion_compare.store import refuse_links_out, write_json, write_text
     from fashion_compare.study.explain_image import (
@@ -73,7 +74,6 @@ def _explain_image(path: Path, image: str, data: str) -> None:
         pixels, label = _test_image(dataset, int(image))
         title, stem = f"test image {image}", f"image-{int(image)}"
     else:
-        from fashion_compare import console
         from fashion_compare.data.picture import read_picture
 
         (pixels, inverted), label = read_picture(Path(image)), None
@@ -93,9 +93,9 @@ def _explain_image(path: Path, image: str, data: str) -> None:
     write_json(out / f"{stem}.json", {"image": title, PIXELS_SHA256: pixels_sha256(pixels), **said})
     write_text(out / f"{stem}.svg", standalone(drawing.svg))
     known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {classes[label]}'})"
-    print(f"{classes[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
-    print(f"Figure:  {out / f'{stem}.svg'}")
-    print(f"Numbers: {out / f'{stem}.json'}")
+    console.tell(f"{classes[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
+    console.tell(f"Figure:  {out / f'{stem}.svg'}")
+    console.tell(f"Numbers: {out / f'{stem}.json'}")
 
 
 def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":

@@ -45,12 +45,12 @@ def train(
     for note in entry.get("notes", []):
         console.say(note)
     test = entry["test"]
-    print(
+    console.tell(
         f"{one.label}: best epoch {entry['best_epoch']} of {entry['epochs']} by validation; test accuracy "
         f"{test['accuracy']:.4f}, macro F1 {test['f1_macro']:.4f}, macro AUC {test['auc_macro_ovr']:.4f}; "
         f"{entry['seconds']:.1f} s of training"
     )
-    print(f"Files: {one.directory.path}")
+    console.tell(f"Files: {one.directory.path}")
 
 
 def bench(
@@ -84,5 +84,5 @@ def bench(
         threads=threads,
         on_round=(lambda _: None) if quiet else console.say,
     )
-    console.result_console.print(console.benchmark_table(measured))
+    console.tell(console.benchmark_table(measured))
     print(json.dumps(measured))

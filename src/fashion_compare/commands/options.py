@@ -1,7 +1,6 @@
 """What several commands share: options, and what is checked before work starts."""
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +37,9 @@ StudyDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A study's d
 
 def complain(message: str) -> None:
     """Print what went wrong, in one line."""
-    print(f"fashion-compare: {message}", file=sys.stderr)
+    from fashion_compare import console
+
+    console.say(f"fashion-compare: {message}")
 
 
 def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":

@@ -121,6 +121,7 @@ def report(
     """Rebuild results.json, results.csv, the figures and report.html from run directories. Trains nothing."""
     if markdown is not None and markdown.suffix != ".md":
         raise UsageError(f"--markdown {markdown}: expected a file that ends in .md")
+    from fashion_compare import console
     from fashion_compare.store import read_json
     from fashion_compare.study import plan, results, spec, tuning
     from fashion_compare.study.schema import check_dataset
@@ -137,11 +138,11 @@ def report(
     if markdown is not None:
         from fashion_compare.report.document import write_document
 
-        print(f"Text:    {write_document(found, directory, markdown)}")
+        console.tell(f"Text:    {write_document(found, directory, markdown)}")
     if pdf:
         from fashion_compare.report.pdf import write_pdf
 
-        print(f"PDF:     {write_pdf(page)}")
+        console.tell(f"PDF:     {write_pdf(page)}")
     if show:
         import webbrowser
 
@@ -158,7 +159,7 @@ def status(directory: options.StudyDirectory) -> None:
     options.check_study_directory(directory)
     snapshot, trials_to_come = study_status(directory)
     for line in console.status_lines(snapshot, holder(directory), trials_to_come):
-        print(line)
+        console.tell(line)
 
 
 def init(
@@ -166,6 +167,7 @@ def init(
     output: Annotated[Path | None, typer.Option(help="File to write; default STUDY.yaml here.")] = None,
 ) -> None:
     """Copy a shipped study to a file to edit and run."""
+    from fashion_compare import console
     from fashion_compare.store import write_text
     from fashion_compare.study import spec
 
@@ -174,4 +176,4 @@ def init(
     if path.exists():
         raise UsageError(f"{path} exists already; choose another name with --output")
     write_text(path, text)
-    print(f"{path} written. Give it a name of its own (name: …), edit it, then: fashion-compare run {path}")
+    console.tell(f"{path} written. Give it a name of its own (name: …), edit it, then: fashion-compare run {path}")
