@@ -23,7 +23,7 @@ class _Fitting:
         if formatter.width < _BESIDE:
             formatter.write_dl = partial(formatter.write_dl, col_max=1)
         self.format_help(ctx, formatter)  # type: ignore[attr-defined]
-        return transliterated(formatter.getvalue().rstrip("\n"), sys.stdout.encoding)
+        return transliterated(formatter.getvalue().rstrip("\n"), getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
 class Command(_Fitting, TyperCommand):
