@@ -358,8 +358,10 @@ def test_a_directory_of_another_kind_is_answered_with_the_right_one(home: Path, 
     assert_one_line(call(home, "explain", str(run)), 2, f"{run} is one run", "--image")
     example = f"such as {root / 'cnn' / 'baseline' / 'seed-0'}"
     assert_one_line(call(home, "explain", str(root), "--image", "3"), 2, "no run's directory", example)
-    for words in (("status", str(run)), ("report", str(run)), ("status", str(root.parent))):
-        assert_one_line(call(home, *words), 2, "not a study's directory", f"such as {root}")
+    for command in ("status", "report"):
+        assert_one_line(call(home, command, str(run)), 2, "not a study's directory", f"such as {root}")
+    # Of several studies below, the first.
+    assert_one_line(call(home, "status", str(root.parent)), 2, "not a study's directory", f"such as {root.parent}/")
 
 
 @pytest.mark.parametrize("change", ["truncated", "mnist", "unpacked digits"])
