@@ -11,17 +11,18 @@ from fashion_compare.explanation.averages import class_means, first_layer
 from fashion_compare.explanation.methods import METHODS, explain
 from fashion_compare.explanation.saliency import input_gradients, integrated_gradients
 
+CONFIGURATIONS = {
+    "ffnn": FfnnConfiguration(hidden_sizes=(32, 16), batch_size=20),
+    "cnn": CnnConfiguration(batch_size=20),
+}
+
 
 @pytest.fixture(scope="module")
 def trained(tiny_dataset):
     """Both models after two epochs."""
     held = {}
     images, labels = tiny_dataset.train_images, tiny_dataset.train_labels
-    configurations = {
-        "ffnn": FfnnConfiguration(hidden_sizes=(32, 16), batch_size=20),
-        "cnn": CnnConfiguration(batch_size=20),
-    }
-    for model, configuration in configurations.items():
+    for model, configuration in CONFIGURATIONS.items():
         held[model] = build(configuration, seed=3, mean=images.mean(), deviation=images.std())
         for epoch in range(2):
             order = np.random.default_rng(epoch).permutation(len(labels))
@@ -90,6 +91,34 @@ def test_steps_end_where_they_are_told_to(trained, tiny_dataset):
         trained["ffnn"], tiny_dataset.test_images[:1], np.array([0]), tolerance=0.0, most_steps=200
     )
     assert 200 <= found.steps[0] < 400
+
+
+def scaled_up(model, classifier, factor):
+    """The same network with its last layer multiplied: its scores are exactly so many times as large."""
+    again = build(CONFIGURATIONS[model], seed=3, mean=0.0, deviation=1.0)
+    weights = classifier.weights()
+    weights |= {name: value * np.float32(factor) for name, value in weights.items() if name.startswith("dense3.")}
+    again.load_weights(weights)
+    return again
+
+
+@pytest.mark.parametrize("model", ["ffnn", "cnn"])
+def test_huge_scores_take_no_more_steps_than_large_ones(model, trained, tiny_dataset):
+    """Scores of millions, which a learning rate of 100 leaves, are explained to the share that those of thousands are.
+
+    Float32 cannot meet a fixed tolerance there: every image went on to the most steps, hundreds of times as many.
+    """
+    images, targets = tiny_dataset.test_images[:4], np.array([3, 1, 4, 1])
+    large, huge = (
+        integrated_gradients(scaled_up(model, trained[model], factor), images, targets, tolerance=0.1)
+        for factor in (2.0**12, 2.0**24)
+    )
+    assert np.abs(huge.difference).max() > 1e6
+    np.testing.assert_array_equal(huge.steps, large.steps)
+    np.testing.assert_array_equal(huge.maps, large.maps * np.float32(2.0**12))
+    # A hundredth of the tolerance, of the largest score on the way, which is not far above the largest difference.
+    assert np.abs(huge.gap).max() <= 0.1 / 100 * 10 * np.abs(huge.difference).max()
+    assert huge.steps.max() < 1000
 
 
 @pytest.mark.parametrize("model", ["ffnn", "cnn"])

@@ -29,7 +29,7 @@ def explain(
         images: (n, 28, 28) uint8.
         targets: (n,) the class whose score before softmax is explained.
         method: its name.
-        tolerance: of integrated gradients' sum, in units of the score.
+        tolerance: of integrated gradients' sum, as in `integrated_gradients`.
     """
     assert method in METHODS[model]
     match method:

@@ -16,6 +16,9 @@ from fashion_compare.classifier.interface import Images, Labels
 Maps = NDArray[np.float32]
 
 _FIRST_STEPS = 32
+# From here on the tolerance is relative: float32 has seven digits, so that at scores of millions, those of a network
+# whose learning rate was too high, its rounding alone is more than any fixed tolerance.
+_ORDINARY_SCORE = 100.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def integrated_gradients(
         classifier: either model.
         images: (n, 28, 28) uint8.
         targets: (n,) the class whose score before softmax is explained.
-        tolerance: of the sum, in units of the score.
+        tolerance: of the sum, in units of the score; where scores are above 100, a hundredth of it as a share of them.
         most_steps: to end with at the latest.
     """
     found = [_integrate(classifier, *pair, tolerance, most_steps) for pair in zip(images, targets, strict=True)]
@@ -84,7 +87,8 @@ def _integrate(
         explained = width * np.einsum("kyx,yx->k", in_middle, image.astype(np.float64))
         missed = np.abs(np.diff(at_edge) - explained)
         gap = float(explained.sum() - (at_edge[-1] - at_edge[0]))
-        if abs(gap) <= tolerance or len(width) >= most_steps:
+        allowed = tolerance * max(1.0, float(np.abs(at_edge).max()) / _ORDINARY_SCORE)
+        if abs(gap) <= allowed or len(width) >= most_steps:
             whole = image * np.einsum("k,kyx->yx", width, in_middle.astype(np.float64))
             return whole, float(at_edge[-1] - at_edge[0]), gap, len(width)
         halved = np.flatnonzero(missed >= missed.mean())
