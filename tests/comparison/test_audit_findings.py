@@ -75,6 +75,13 @@ def test_accuracy_without_suspects_is_a_secondary_figure() -> None:
     assert rules.without_suspected({"suspected": 0, "accuracy": accuracy}) == []
 
 
+def test_where_everything_is_suspected_there_is_no_accuracy_without() -> None:
+    """Networks that are surely wrong about every image leave nothing to be right about."""
+    accuracy = {"cnn": {"all": {"mean": 0.0}, "without_suspected": None}}
+    (found,) = rules.without_suspected({"suspected": 1200, "accuracy": accuracy})
+    assert found["text"].startswith("The baselines suspect all test images but one at most, 1,200 of them: ")
+
+
 def test_all_rules_are_asked() -> None:
     """A data set with everything wrong has every finding, each once."""
     accuracy = {"cnn": {"all": {"mean": 0.9}, "without_suspected": {"mean": 0.93}}}

@@ -67,6 +67,14 @@ def test_overfitting_is_said_with_its_numbers() -> None:
     assert rules.overfitting("ffnn", FIT) == []
 
 
+@pytest.mark.parametrize(
+    ("rise", "said"), [(None, "risen from exactly 0 since"), (4e9, "risen by more than 1000% since")]
+)
+def test_a_rise_that_is_no_usable_share_is_said_otherwise(rise: float | None, said: str) -> None:
+    """From a loss of 0 no rise is a share of it, and from next to nothing the share says nothing."""
+    assert said in one(rules.overfitting("ffnn", FIT | {"overfitting": True, "rise": rise}), "overfitting")
+
+
 def test_underfitting_is_said_with_its_numbers() -> None:
     """It fires on the flag alone, and advises more epochs."""
     text = one(rules.underfitting("cnn", FIT | {"underfitting": True, "gap": 0.004}), "underfitting")

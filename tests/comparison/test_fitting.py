@@ -56,6 +56,14 @@ def test_one_sign_alone_is_neither(gap: float, last_loss: float) -> None:
     assert (got["overfitting"], got["underfitting"]) == (False, False)
 
 
+@pytest.mark.parametrize(("last", "overfits"), [(0.0, False), (1e-30, True)], ids=["stays there", "rises from it"])
+def test_a_loss_that_reached_zero_has_no_relative_rise(last: float, overfits: bool) -> None:
+    """A network that is sure enough of every right answer has a loss of exactly 0: any rise is beyond every share."""
+    got = fitting([history([0.1, 1.0, 1.0], [0.1, 1.0, 0.9], [2.3, 0.0, last])])
+    assert (got["rise"], got["lowest_loss_epoch"], got["still_improving"]) == (None, 1, False)
+    assert (got["overfitting"], got["underfitting"]) == (overfits, False)
+
+
 def test_curves_are_averaged_over_seeds_before_they_are_read() -> None:
     """Two seeds give the mean curve: its minimum is the mean's, not a mean of minima."""
     one = history([0.1, 0.8, 0.9], [0.1, 0.8, 0.85], [2.0, 0.5, 0.9])

@@ -321,6 +321,14 @@ def test_methods_that_beat_all_controls_passed_and_others_failed() -> None:
     assert "CAM (ahead of 3 and 3 of them) and X (ahead of 0 and 4 of them) failed, behind at least one." in text
 
 
+def test_a_method_level_with_the_controls_has_not_failed() -> None:
+    """Of a network that gives every image the same scores all maps are alike: none is behind another."""
+    level = {"area": estimate(0.5), "beats": [], "leads": {control: {"interval": [0.0, 0.0]} for control in CONTROLS}}
+    tried = methods_tried(method("IG", 0, 0) | {"deletion": level, "insertion": level})
+    text = one(rules.faithful("cnn", tried), "faithful")
+    assert "no method passed; IG (ahead of 0 and 0 of them) undecided." in text
+
+
 def test_a_method_that_is_not_behind_has_not_failed() -> None:
     """Ahead of some controls and not shown to be behind any, it is undecided."""
     tried = methods_tried(method("IG", 4, 4), method("CAM", 3, 4, behind=False), method("X", 3, 4))

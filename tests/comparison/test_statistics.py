@@ -281,6 +281,12 @@ def test_two_seeds_show_differences_by_hand() -> None:
     assert smallest_difference_shown([0.01], 1) is None
 
 
+@pytest.mark.parametrize("difference", [0.0, 0.1])
+def test_without_a_spread_no_smallest_difference_is_shown(difference: float) -> None:
+    """Where every seed has the same difference nothing says how far others would lie apart."""
+    assert smallest_difference_shown([difference] * 3, 1) is None
+
+
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 7), (3, 10)])
 def test_the_seeds_needed_by_hand(comparisons: int, seeds: int) -> None:
     """Mean and deviation alike: √n has to reach t(n - 1) from the tables: 2.45 at 7, corrected for three 2.93 at 10."""

@@ -257,6 +257,24 @@ def test_both_methods_on_lenet5_against_autograd(layer):
     assert not any(child._forward_hooks or child._backward_hooks for child in module.modules())
 
 
+def test_grad_cam_plus_plus_of_huge_gradients_is_finite():
+    """Weights as a learning rate of 100 leaves them: cubes of the gradients are beyond float32, the map is not."""
+    torch.manual_seed(4)
+    module = LeNet5().eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(2.0**20)
+    images, targets = torch.randn(2, 1, 28, 28), np.array([1, 5])
+    exact = LeNet5().double()
+    exact.load_state_dict(module.state_dict())
+    coarse, expected = (
+        grad_cam(held, images.to(held.dense1.weight.dtype), targets, method="Grad-CAM++")[0] for held in (module, exact)
+    )
+    assert np.isfinite(coarse).all()
+    assert expected.any()
+    np.testing.assert_allclose(coarse, expected, rtol=1e-3, atol=1e-3 * expected.max())
+
+
 def test_hirescam_is_grad_cam_where_gradients_do_not_vary(by_hand):
     """With one weight a map, each place's gradient is the map's mean."""
     module, image = by_hand

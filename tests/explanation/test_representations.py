@@ -51,6 +51,20 @@ def test_representations_stay_what_they_were(model, tiny_dataset):
     assert all(np.array_equal(found[name], before[name]) for name in found)
 
 
+@pytest.mark.parametrize("factor", [1e-25, 1.0, 1e25])
+def test_the_readout_does_not_depend_on_the_scale(factor):
+    """Features as large as a learning rate of 100 leaves them, whose squares float32 does not hold, or as small."""
+    generator = np.random.default_rng(1)
+    labels = generator.integers(0, 3, 200)
+    features = generator.normal(size=(200, 12)) + 2 * generator.normal(size=(3, 12))[labels]
+    # One that never varies, but in float32's rounding of its mean.
+    features[:, 3] = 0.1
+    whole = readout(features.astype(np.float32), labels, features[:80].astype(np.float32))
+    scaled = (features * factor).astype(np.float32)
+    np.testing.assert_array_equal(readout(scaled, labels, scaled[:80]), whole)
+    assert (whole == labels[:80]).mean() > 0.8
+
+
 def test_the_readout_is_ridge_regression():
     """On standardised features, classes as columns of ones; a feature that never varies is left out."""
     generator = np.random.default_rng(0)

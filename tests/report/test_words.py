@@ -60,6 +60,21 @@ def test_where_no_class_is_decided_the_largest_change_stands() -> None:
     assert words.classes_in_words(rows, NAMES) == "no class decided; F1 moved most in Shirt, −3.00 [−4.00, −2.00]"
 
 
+def test_equal_sides_are_not_said_to_differ() -> None:
+    """Where no seed has a difference: no class moved most, no confusion differs, nothing could have been shown."""
+    rows = [difference(0, 0.0, "undecided"), difference(2, 0.0, "undecided")]
+    assert words.classes_in_words(rows, NAMES) == "F1 is the same in every class"
+    same = {"class": 1, "answer": 2, "share_a": 0.1, "share_b": 0.1, "verdict": "undecided"}
+    assert words.confusions_in_words([], NAMES) == words.confusions_in_words([same], NAMES) == "no confusion differs"
+    row = comparison(
+        mean=0.0, interval=[0.0, 0.0], no_difference_larger_than=0.0, seeds_needed=None, p=1.0, p_holm=1.0, family=1,
+        p_sign_flip=1.0, sign_flip_floor=0.25, sign_flip_can_decide=False, probability_better=0.5,
+        smallest_difference_shown=None,
+    )  # fmt: skip
+    assert words.verdict(row) == "no difference in any seed"
+    assert words.evidence(row).endswith("ahead in 50% of seeds")
+
+
 def test_confusions() -> None:
     """From b's share to a's; a verdict stands where there is one, and three are enough."""
     row = {"class": 1, "answer": 2, "share_a": 0.04, "share_b": 0.1, "verdict": "mended"}

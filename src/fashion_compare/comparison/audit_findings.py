@@ -72,17 +72,19 @@ def without_suspected(held: Mapping[str, Any]) -> list[Finding]:
     """Fires when test images are suspected; a secondary figure, for the networks that suspect them are also judged."""
     if not held["suspected"]:
         return []
-    gains = ", ".join(
-        f"{model} {percent(both['without_suspected']['mean'], 2)} instead of {percent(both['all']['mean'], 2)}"
-        for model, both in held["accuracy"].items()
-    )
-    return [
-        finding(
-            "without_suspected",
-            None,
+    if any(both["without_suspected"] is None for both in held["accuracy"].values()):
+        text = (
+            f"The baselines suspect all test images but one at most, {held['suspected']:,} of them: networks that are "
+            "so surely wrong say nothing about the labels."
+        )
+    else:
+        gains = ", ".join(
+            f"{model} {percent(both['without_suspected']['mean'], 2)} instead of {percent(both['all']['mean'], 2)}"
+            for model, both in held["accuracy"].items()
+        )
+        text = (
             f"Without the {held['suspected']:,} suspected test images the baselines' accuracy would be {gains}: biased "
             "upwards, for these networks' own confident errors are what is left out, and no bound on what wrong labels "
-            "cost.",
-            {"suspected": held["suspected"]},
+            "cost."
         )
-    ]
+    return [finding("without_suspected", None, text, {"suspected": held["suspected"]})]

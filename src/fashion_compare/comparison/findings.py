@@ -12,6 +12,7 @@ from fashion_compare.comparison.wording import (
     parameter_name,
     percent,
     points,
+    relative_rise,
     setting,
     where_it_holds,
 )
@@ -54,14 +55,18 @@ def overfitting(model: str, fit: Mapping[str, Any]) -> list[Finding]:
     """Fires when the training curve has left the validation curve behind and the validation loss rises."""
     if not fit["overfitting"]:
         return []
+    lowest = f"validation loss was lowest at epoch {fit['lowest_loss_epoch']} and has risen"
+    if fit["rise"] is None:
+        lowest += " from exactly 0"
+    else:
+        lowest += f" by {relative_rise(fit['rise'], 0)}"
     return [
         finding(
             "overfitting",
             model,
             f"The baseline overfits: after epoch {fit['epochs']} it is right on {percent(fit['training_accuracy'])} of "
             f"training images but {percent(fit['validation_accuracy'])} of validation images, a gap of "
-            f"{points(fit['gap'], 1)} points; validation loss was lowest at epoch {fit['lowest_loss_epoch']} and has "
-            f"risen by {percent(fit['rise'], 0)} since. Keeping the best epoch by validation limits the damage.",
+            f"{points(fit['gap'], 1)} points; {lowest} since. Keeping the best epoch by validation limits the damage.",
             {key: fit[key] for key in ("gap", "lowest_loss_epoch", "rise", "epochs")},
         )
     ]

@@ -20,10 +20,10 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
 
     Returns:
         `gap`: mean training minus validation accuracy at the last epoch; `lowest_loss_epoch`: where the mean
-        validation loss is lowest; `rise`: how far it has risen at the last epoch, as a share of that minimum;
-        `still_improving`: whether the lowest is the last epoch; `training_accuracy`, `validation_accuracy` at
-        the last epoch; `late_gain`: what the last third of the epochs added to the best mean validation accuracy;
-        `overfitting`, `underfitting`, `plateau`: what these say by the thresholds of this module.
+        validation loss is lowest; `rise`: how far it has risen at the last epoch, as a share of that minimum, None
+        where that is 0; `still_improving`: whether the lowest is the last epoch; `training_accuracy` and
+        `validation_accuracy` at the last epoch; `late_gain`: what the last third of the epochs added to the best mean
+        validation accuracy; `overfitting`, `underfitting`, `plateau`: what these say by the thresholds of this module.
     """
     last = min(len(history) for history in histories) - 1
     curves = {
@@ -32,7 +32,7 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
     }
     lowest = int(np.argmin(curves["validation_loss"]))
     gap = float(curves["train_accuracy"][last] - curves["validation_accuracy"][last])
-    rise = float(curves["validation_loss"][last] / curves["validation_loss"][lowest] - 1)
+    at_end, minimum = float(curves["validation_loss"][last]), float(curves["validation_loss"][lowest])
     still_improving = lowest == last and last > 0
     accuracy = curves["validation_accuracy"]
     late_gain = float(accuracy.max() - accuracy[: last - last // 3 + 1].max())
@@ -40,12 +40,13 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
         "epochs": last,
         "gap": gap,
         "lowest_loss_epoch": lowest,
-        "rise": rise,
+        # Float64 gives a network that is sure enough of every right answer a loss of exactly 0.
+        "rise": at_end / minimum - 1 if minimum > 0 else None,
         "still_improving": still_improving,
         "training_accuracy": float(curves["train_accuracy"][last]),
         "validation_accuracy": float(curves["validation_accuracy"][last]),
         "late_gain": late_gain,
         "plateau": last >= _PLATEAU_EPOCHS and late_gain < PLATEAU and not still_improving,
-        "overfitting": gap > GAP and rise > RISE,
+        "overfitting": gap > GAP and at_end > (1 + RISE) * minimum,
         "underfitting": still_improving and gap <= GAP,
     }

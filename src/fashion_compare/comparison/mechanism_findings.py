@@ -187,7 +187,7 @@ def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
     for m in held["methods"]:
         method, ahead = m["method"], [len(m[kind]["beats"]) for kind in ("deletion", "insertion")]
         behind = any(
-            lead["interval"][1] <= 0 for kind in ("deletion", "insertion") for lead in m[kind]["leads"].values()
+            lead["interval"][1] < 0 for kind in ("deletion", "insertion") for lead in m[kind]["leads"].values()
         )
         group = "passed" if min(ahead) == controls else "failed" if behind else "undecided"
         groups[group][method] = f"{method} (ahead of {ahead[0]} and {ahead[1]} of them)"

@@ -136,13 +136,15 @@ def probability_of_winning(differences: Sequence[float]) -> float:
 def smallest_difference_shown(differences: Sequence[float], comparisons: int) -> float | None:
     """Return the mean difference at which these seeds, with this spread, would have reached p = 0.05.
 
-    Corrected for `comparisons` as Holm's first step is; None below two seeds.
+    Corrected for `comparisons` as Holm's first step is; None when there is no spread to judge by, as below two seeds
+    or where all differences are the same.
     """
     n = len(differences)
-    if n < 2:
+    deviation = float(np.std(differences, ddof=1)) if n > 1 else 0.0
+    if _is_rounding(deviation, differences):
         return None
     critical = float(stats.t.ppf(1 - LEVEL / (2 * comparisons), n - 1))
-    return critical * float(np.std(differences, ddof=1)) / math.sqrt(n)
+    return critical * deviation / math.sqrt(n)
 
 
 def seeds_needed(differences: Sequence[float], comparisons: int) -> int | None:

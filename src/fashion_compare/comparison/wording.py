@@ -5,6 +5,9 @@ from typing import Any
 
 Finding = dict[str, Any]
 
+# Of a loss near 0 a rise can be of any size, and says no more beyond this.
+_LARGEST_RISE = 10.0
+
 _PARAMETERS = {
     "learning_rate": "learning rate",
     "batch_size": "batch size",
@@ -32,6 +35,13 @@ def chance(p: float) -> str:
 def percent(value: float, digits: int = 1) -> str:
     """Return a share in percent."""
     return f"{100 * value:.{digits}f}%"
+
+
+def relative_rise(value: float | None, digits: int = 1) -> str:
+    """Return a rise as a share of where it began; a dash where that is 0, for no number is as many times as much."""
+    if value is None:
+        return "–"
+    return percent(value, digits) if value <= _LARGEST_RISE else f"more than {percent(_LARGEST_RISE, 0)}"
 
 
 def parameter_name(name: str) -> str:

@@ -74,9 +74,9 @@ def _maps_and_gradients(module: nn.Module, prepared: Tensor, target: Tensor, lay
 
 def _grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
     """Return the maps' sum, (n, h, w), each weighed by Σ α·relu(gradient) over its places."""
-    square = gradients.square()
-    denominator = 2 * square + square * gradients * maps.sum(dim=(2, 3), keepdim=True)
-    share = torch.where(denominator != 0, square / denominator.where(denominator != 0, torch.ones(())), 0.0)
+    # ∂² / (2∂² + ∂³ Σ A), without powers that float32 does not hold; where ∂ is 0 its weight is 0 anyway.
+    denominator = 2 + gradients * maps.sum(dim=(2, 3), keepdim=True)
+    share = torch.where(denominator != 0, 1 / denominator.where(denominator != 0, torch.ones(())), 0.0)
     weights = (share * torch.relu(gradients)).sum(dim=(2, 3), keepdim=True)
     return (weights * maps).sum(dim=1)
 

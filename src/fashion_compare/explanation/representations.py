@@ -17,6 +17,8 @@ PIXELS = "pixels"
 # Strength of the readout's L2 penalty, relative to standardised features: enough for layers with as many units as
 # there are images to learn from.
 _RIDGE = 100.0
+# A deviation below this share of a feature's largest value is rounding: no two float32 numbers are that close.
+_CONSTANT = 1e-12
 
 
 def representations(model: str, classifier: Classifier, images: Images) -> dict[str, NDArray[np.float32]]:
@@ -61,12 +63,14 @@ def readout(features: NDArray[np.float32], labels: Labels, test_features: NDArra
 
     Closed form on standardised features: no training that could be stopped too soon or too late.
     """
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    used = deviation > 0
-    x = (features[:, used] - mean[used]) / deviation[used]
+    # In float64: squares of a million millions, which a learning rate of 100 leaves, are beyond float32.
+    exact, tested = features.astype(np.float64), test_features.astype(np.float64)
+    mean, deviation = exact.mean(axis=0), exact.std(axis=0)
+    used = deviation > _CONSTANT * np.abs(exact).max(axis=0)
+    x = (exact[:, used] - mean[used]) / deviation[used]
     y = np.eye(int(labels.max()) + 1)[labels]
     shift = y.mean(axis=0)
-    gram = x.T.astype(np.float64) @ x + _RIDGE * np.eye(x.shape[1])
+    gram = x.T @ x + _RIDGE * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ (y - shift))
-    scores = (test_features[:, used] - mean[used]) / deviation[used] @ weights + shift
+    scores = (tested[:, used] - mean[used]) / deviation[used] @ weights + shift
     return np.asarray(scores.argmax(axis=1), np.int64)

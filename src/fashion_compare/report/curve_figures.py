@@ -8,7 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, log_ticks, new_figure
+
+# Where a loss of exactly 0 is drawn on a log axis, which has no 0.
+_NO_LOSS = 1e-4
 
 
 @drawn
@@ -31,10 +34,9 @@ def learning_curves(
             epochs = np.arange(values.shape[1])
             scale = 100 if metric == "accuracy" else 1
             colour = MODEL_COLOURS[model]
-            axes.fill_between(
-                epochs, scale * values.min(0), scale * values.max(0), color=colour, alpha=0.15, linewidth=0
-            )
-            axes.plot(epochs, scale * values.mean(0), style, color=colour, linewidth=1.3, label=part)
+            shown = scale * (values if metric == "accuracy" else np.where(values > 0, values, _NO_LOSS))
+            axes.fill_between(epochs, shown.min(0), shown.max(0), color=colour, alpha=0.15, linewidth=0)
+            axes.plot(epochs, shown.mean(0), style, color=colour, linewidth=1.3, label=part)
             if metric == "accuracy" and len(epochs) > 1:
                 # The guess before training would press everything else against the top.
                 lowest[model] = min(lowest.get(model, 100.0), scale * values[:, 1:].min())
@@ -45,20 +47,23 @@ def learning_curves(
         axes.set_title(f"{model} {name}", fontsize=8)
         if metric == "loss":
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-            axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
         if place[1] == 0:
             axes.set_ylabel("loss (log scale)" if metric == "loss" else "accuracy (%)")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True, nbins=6))
     for model, value in lowest.items():
         shared[model].set_ylim(max(0.0, value - 2), 100.5)
+    if metric == "loss":
+        # All panels of a model share an axis, whose range is known when all of them are drawn.
+        for axes in figure.axes:
+            log_ticks(axes.yaxis, (1, 2, 5))
     figure.axes[0].legend(fontsize=7)
     caption = (
         f"{metric.capitalize()} by epoch, from before training (0) on: dashed on a fixed part of the training images, "
         "solid on validation; the mean over seeds, shaded from the lowest to the highest seed."
     )
+    if metric == "loss" and not all(row["loss"] for row in rows):
+        caption += f" A loss of exactly 0 is drawn at {_NO_LOSS:g}."
     return f"curves-{metric}", figure, rows, caption
 
 

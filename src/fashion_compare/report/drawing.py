@@ -1,15 +1,17 @@
 """How every figure looks, and how it becomes an SVG that follows the page's light or dark theme."""
 
 import io
+import math
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
@@ -20,6 +22,8 @@ CLASS_COLOURS = (
     "#e69f00", "#56b4e9", "#009e73", "#b8a800", "#0072b2",
     "#d55e00", "#cc79a7", "#7f3c8d", "#999999", "#555555",
 )  # fmt: skip
+# With more of them than this a log axis has no room for ticks within each.
+_DECADES = 3
 INK, GRID = "#123456", "#dddddd"
 
 # Colours that change with the theme; a figure looked at by itself falls back to the light ones.
@@ -85,6 +89,18 @@ def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, *, 
     """Draw a mean with its interval, in percent."""
     axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=colour, linewidth=1.6)
     axes.plot(100 * row["mean"], y, "D", color=colour, markersize=5, markerfacecolor=colour if filled else "white")
+
+
+def log_ticks(axis: Axis, factors: Sequence[int]) -> None:
+    """Put ticks of a log axis at `factors` of each power of ten; at powers alone where there are many of those.
+
+    Matplotlib's own locator draws no tick at all where there is no room for each factor.
+    """
+    low, high = axis.get_view_interval()
+    decades = math.ceil(math.log10(high)) - math.floor(math.log10(low))
+    axis.set_major_locator(mpl.ticker.LogLocator(subs=factors if decades <= _DECADES else (1,)))
+    axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def to_svg(figure: Figure, title: str) -> str:

@@ -35,12 +35,15 @@ def curves_for_page(histories: Histories) -> list[dict[str, Any]]:
     ]
 
 
-def roc_for_page(curves: Mapping[str, Sequence[RocCurve | None]]) -> dict[str, list[list[list[float]] | None]]:
-    """Return model → class → points of its curve: threshold, false and true positive rate; None without a curve."""
+def roc_for_page(curves: Mapping[str, Sequence[RocCurve | None]]) -> dict[str, list[list[list[float | None]] | None]]:
+    """Return model → class → points of its curve: threshold, false and true positive rate; None without a curve.
+
+    The first threshold is None: above it there is no probability, and nothing is called positive.
+    """
     return {model: [_points(curve) if curve else None for curve in held] for model, held in curves.items()}
 
 
-def _points(curve: RocCurve) -> list[list[float]]:
+def _points(curve: RocCurve) -> list[list[float | None]]:
     """Return real points of a curve, dense where it bends: near each rate of two grids."""
     false, true = curve.false_positive_rate, curve.true_positive_rate
     near = np.concatenate(
@@ -50,9 +53,8 @@ def _points(curve: RocCurve) -> list[list[float]]:
             np.searchsorted(true, np.linspace(0, 1, 60)),
         ]
     )
-    # The first threshold is infinite: there nothing is called positive.
     return [
-        [_short(min(curve.thresholds[i], 1.0)), _short(false[i]), _short(true[i])]
+        [_short(curve.thresholds[i]) if i else None, _short(false[i]), _short(true[i])]
         for i in np.unique(np.minimum(near, len(false) - 1))
     ]
 

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.comparison.fitting import GAP, RISE
-from fashion_compare.comparison.wording import along, correlation, parameter_name, percent, points, setting
+from fashion_compare.comparison.wording import (
+    along,
+    correlation,
+    parameter_name,
+    percent,
+    points,
+    relative_rise,
+    setting,
+)
 from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.explanation.methods import INTEGRATED, METHODS
@@ -77,6 +85,7 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
     environment.filters |= {
         "percent": percent,
         "points": points,
+        "rise": relative_rise,
         "number": words.number,
         "signed": words.signed,
         "parameter": parameter_name,

@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from fashion_compare.comparison.wording import along, setting
-from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
+from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, log_ticks, new_figure
 from fashion_compare.report.words import trained_on
 
 
@@ -54,9 +54,7 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     logarithmic = all(row["seconds"] > 0 for row in rows)
     if logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5, 7)))
-        axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        log_ticks(axes.xaxis, (1, 2, 3, 5, 7))
     where = trained_on(run for _, held in tested for run in held["runs"])
     axes.set_xlabel(f"training, {where} (seconds{', log scale' if logarithmic else ''})")
     axes.set_ylabel("test accuracy (%)")

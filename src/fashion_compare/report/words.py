@@ -1,5 +1,6 @@
 """The report's sentences that are made from numbers: each function takes results and returns what they say."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,9 +45,16 @@ def headline(results: Mapping[str, Any]) -> str:
         ]
         for side in (row["a"], row["b"])
     }
+    what = "the best configurations by validation" if pairing == "best" else "the baselines"
+    if row["mean"] == 0:
+        low, high = row["interval"]
+        return (
+            f"The {row['a']['model']} and the {row['b']['model']} are level: each has "
+            f"{percent(shares[row['a']['model']]['mean'], 2)} of the test images right, a difference of "
+            f"{points(0)} points [{points(low)}, {points(high)}] at 95%, comparing {what} over {seeds(row)}."
+        )
     ahead, behind = (row["a"], row["b"]) if row["mean"] >= 0 else (row["b"], row["a"])
     low, high = row["interval"] if row["mean"] >= 0 else (-row["interval"][1], -row["interval"][0])
-    what = "the best configurations by validation" if pairing == "best" else "the baselines"
     said = (
         f"{percent(shares[ahead['model']]['mean'], 2)} against {percent(shares[behind['model']]['mean'], 2)} "
         f"of the test images right, {points(abs(row['mean']))} points [{points(low)}, {points(high)}] at 95%, "
@@ -85,6 +93,8 @@ def verdict(row: Mapping[str, Any]) -> str:
         return f"{row['verdict']}{where_it_holds(row['interval'])}"
     if row["verdict"] == "no verdict":
         return f"no verdict with {seeds(row)}"
+    if _without_difference(row):
+        return "no difference in any seed"
     if row["no_difference_larger_than"] is not None:
         return f"no difference larger than {_size(row['no_difference_larger_than'], row['metric'])}"
     needed = row["seeds_needed"]
@@ -107,6 +117,8 @@ def evidence(row: Mapping[str, Any]) -> str:
         floor = f"sign-flip p = {chance(row['p_sign_flip'])}, which cannot fall below {chance(row['sign_flip_floor'])}"
         parts.append(floor + ("" if row["sign_flip_can_decide"] else " and so cannot decide under Holm"))
     parts.append(f"ahead in {percent(row['probability_better'], 0)} of seeds")
+    if _without_difference(row):
+        return "; ".join(parts)
     if row["verdict"] == "undecided":
         if row["smallest_difference_shown"] is not None:
             parts.append(f"these seeds could have shown {_size(row['smallest_difference_shown'], row['metric'])}")
@@ -119,6 +131,11 @@ def evidence(row: Mapping[str, Any]) -> str:
     elif where_it_holds(row["interval"]):
         parts.append("decided for these images; with others it may be nothing, for the interval reaches zero")
     return "; ".join(parts)
+
+
+def _without_difference(row: Mapping[str, Any]) -> bool:
+    """Return whether both sides have the same score with every seed, from which no spread and no limit follows."""
+    return row["verdict"] == "undecided" and row["mean"] == 0 and list(row["interval"]) == [0, 0]
 
 
 def change_in_words(rows: list[Mapping[str, Any]]) -> str:
@@ -153,6 +170,8 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
     if said:
         return "; ".join(said)
     largest = max(f1, key=lambda row: abs(row["mean"]))
+    if largest["mean"] == 0:
+        return "F1 is the same in every class"
     low, high = largest["interval"]
     return (
         f"no class decided; F1 moved most in {class_names[largest['class']]}, {points(largest['mean'])} "
@@ -162,10 +181,14 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
 
 def confusions_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> str:
     """Return the confusions that changed most, those that a verdict stands behind marked."""
-    return "; ".join(
-        f"{class_names[row['class']]} taken for {class_names[row['answer']]} {percent(row['share_b'])} → "
-        f"{percent(row['share_a'])}{' (' + row['verdict'] + ')' if row['verdict'] in ('mended', 'made') else ''}"
-        for row in rows[:3]
+    changed = [row for row in rows if row["share_a"] != row["share_b"]]
+    return (
+        "; ".join(
+            f"{class_names[row['class']]} taken for {class_names[row['answer']]} {percent(row['share_b'])} → "
+            f"{percent(row['share_a'])}{' (' + row['verdict'] + ')' if row['verdict'] in ('mended', 'made') else ''}"
+            for row in changed[:3]
+        )
+        or "no confusion differs"
     )
 
 
@@ -249,10 +272,10 @@ def best_in_words(model: str, best: Mapping[str, Any]) -> str:
     """Return which configuration was chosen, and whether the choice is more than the best mean."""
     first = best["ranking"][0]
     low, high = first["interval"]
-    text = (
-        f"For the {model}, “{best['configuration']}” has the highest mean validation accuracy: "
-        f"{percent(first['validation_accuracy'], 2)} [{percent(low, 2)}, {percent(high, 2)}]."
-    )
+    tied = [f"“{row['configuration']}”" for row in best["ranking"][1:] if _tied(row, first)]
+    text = f"For the {model}, “{best['configuration']}” has the highest mean validation accuracy"
+    text += f" (as {' and '.join(tied)}, of no lower validation loss)" if tied else ""
+    text += f": {percent(first['validation_accuracy'], 2)} [{percent(low, 2)}, {percent(high, 2)}]."
     if not best["evidence"]:
         return f"{text} There was nothing to choose from."
     if not best["indistinguishable"]:
@@ -260,7 +283,13 @@ def best_in_words(model: str, best: Mapping[str, Any]) -> str:
     if best["evidence"][0]["verdict"] == "no verdict":
         return f"{text} With {seeds(best['evidence'][0])} nothing says that the lead is more than chance."
     names = ", ".join(f"“{name}”" for name in best["indistinguishable"])
-    return f"{text} The evidence does not separate it from {names}: among those it was chosen by the mean alone."
+    means = "means of accuracy and then of loss" if tied else "mean"
+    return f"{text} The evidence does not separate it from {names}: among those it was chosen by the {means} alone."
+
+
+def _tied(row: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
+    """Return whether a configuration has the best one's accuracy, but for the order in which seeds were added up."""
+    return math.isclose(row["validation_accuracy"], first["validation_accuracy"], abs_tol=1e-10)
 
 
 def fitting_in_words(fit: Mapping[str, Any]) -> str:
@@ -276,6 +305,12 @@ def trained_on(runs: Iterable[Mapping[str, Any]]) -> str:
     """Say on what their seconds were measured: "one thread", or the GPU by its name, or all that there were."""
     devices = {run["environment"]["device"].removeprefix("cuda, ") for run in runs}
     return " and ".join(sorted("one thread" if device == "cpu" else device for device in devices))
+
+
+def epoch_seconds(runs: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the seconds of an epoch, of the seed that other work disturbed least; None where none was trained."""
+    known = [run["seconds_per_epoch"] for run in runs if run["seconds_per_epoch"] is not None]
+    return f"{min(known):.2f}" if known else None
 
 
 def dense_parameters(layers: list[Mapping[str, Any]]) -> int:

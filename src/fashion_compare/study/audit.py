@@ -155,7 +155,10 @@ def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
     suspected = suspected_label_errors(labels, shares)
     kept_images = np.delete(np.arange(len(labels)), suspected.index)
 
-    def accuracy(predictions: list[Predictions], images: NDArray[np.int64]) -> dict[str, Any]:
+    def accuracy(predictions: list[Predictions], images: NDArray[np.int64]) -> dict[str, Any] | None:
+        if len(images) < 2:
+            # Networks that are surely wrong about everything suspect everything.
+            return None
         return mean_interval([(held.answers == labels)[images] for held in predictions]).as_dict()
 
     return _summary(suspected, estimated_error_share(labels, shares)) | {

@@ -280,7 +280,7 @@ class WithAndWithout(Entry):
     """Test accuracy of a baseline on all images, and without the suspected ones: a secondary figure."""
 
     all: Estimate
-    without_suspected: Estimate
+    without_suspected: Annotated[Estimate | None, Field(description="None where fewer than two images are left")]
 
 
 class SuspectedTest(Suspected):

@@ -109,6 +109,25 @@ class Complexity(Entry):
     weights_bytes: int
 
 
+class Fitting(Entry):
+    """What the learning curves, averaged over seeds, say of over- and underfitting."""
+
+    epochs: int
+    gap: Annotated[float, Field(description="training minus validation accuracy at the last epoch")]
+    lowest_loss_epoch: Annotated[int, Field(description="where validation loss is lowest")]
+    rise: Annotated[
+        float | None,
+        Field(description="of validation loss since its minimum, as a share of it; None where it is 0"),
+    ]
+    still_improving: Annotated[bool, Field(description="whether validation loss is lowest at the last epoch")]
+    training_accuracy: Annotated[float, Field(description="at the last epoch")]
+    validation_accuracy: Annotated[float, Field(description="at the last epoch")]
+    late_gain: Annotated[float, Field(description="of validation accuracy in the last third of the epochs")]
+    plateau: bool
+    overfitting: bool
+    underfitting: bool
+
+
 class Configuration(Entry):
     """A configuration: its settings, its runs, and what they have in common."""
 
@@ -118,7 +137,7 @@ class Configuration(Entry):
     runs: list[Run]
     mean: dict[str, Any] | None = None
     interval: dict[Part, dict[Metric, Estimate]] | None = None
-    fitting: dict[str, float | int | bool] | None = None
+    fitting: Fitting | None = None
 
 
 class ModelResults(Entry):

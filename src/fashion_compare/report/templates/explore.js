@@ -58,9 +58,19 @@
     return Array.from({ length: Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1 }, (_, i) =>
       (Math.ceil(low / step - 1e-9) + i) * step);
   };
-  const short = (v) => String(Number(v.toPrecision(3)));
-  const logSteps = (low, high) =>
-    [1e-4, 1e-3, 0.01, 0.1, 1, 10].flatMap((power) => [1, 2, 3, 5, 7].map((k) => k * power)).filter((v) => v >= low && v <= high);
+  const short = (v) => {
+    const rounded = Number(v.toPrecision(3));
+    return rounded && (rounded < 1e-3 || rounded >= 1e5) ? rounded.toExponential() : String(rounded);
+  };
+  // Ticks of a log axis: many a decade where there are few decades, else evenly spaced where there is none of one.
+  const logSteps = (low, high) => {
+    const [first, last] = [low, high].map((v) => Math.floor(Math.log10(v)));
+    const factors = last - first < 3 ? [1, 2, 3, 5, 7] : [1];
+    const every = Math.ceil((last - first) / 8) || 1;
+    const powers = Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => Number(`1e${first + i * every}`));
+    const ticks = powers.flatMap((power) => factors.map((k) => k * power)).filter((v) => v >= low && v <= high);
+    return ticks.length > 1 ? ticks : steps(low, high, 5);
+  };
   const dashes = ["", "7 3", "2 3", "9 3 2 3", "5 5", "1 5", "12 4", "3 6"];
 
   // Learning curves: configurations to switch on and off, and the epoch under the pointer.
@@ -91,7 +101,7 @@
       const last = Math.max(1, ...shown.flatMap((run) => run[name].validation.map((seed) => seed.length - 1)));
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const y = name === "loss"
-        ? { low: Math.max(low, 1e-4) / 1.05, high: high * 1.05, log: true, label: "loss (log scale)", text: short }
+        ? { low: Math.max(low, 1e-4) / 1.05, high: Math.max(high * 1.05, 1e-3), log: true, label: "loss (log scale)", text: short }
         : { low: low - 0.01, high: Math.min(1, high + 0.01), label: "accuracy (%)", text: (v) => (100 * v).toFixed(0) };
       y.ticks = y.log ? logSteps(y.low, y.high) : steps(y.low, y.high, 6);
       const x = { low: 0, high: last, ticks: steps(0, last, 10).filter(Number.isInteger), label: "epoch", text: String };
@@ -161,13 +171,15 @@
       const { across, up, cursor, held } = drawn;
       const said = held.map(([model, points]) => {
         const distance = ([, f]) => Math.abs(Math.log(Math.max(f, x.low) / rate));
-        const [threshold, f, t] = points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+        // Of points with the same false positive rate the last one, which finds most.
+        const [threshold, f, t] = points.reduce((best, point) => (distance(point) <= distance(best) ? point : best));
         return { model, threshold, f, t };
       });
       cursor.replaceChildren(...said.map(({ model, f, t }) =>
         element("circle", { cx: across(Math.max(f, x.low)), cy: up(t), r: 5, class: `dot ${model}` })));
       find("roc-values").textContent = said.map(({ model, threshold, f, t }) =>
-        `${model}: called ${data.classes[chosen.value]} from a probability of ${threshold.toPrecision(3)} on, ` +
+        `${model}: ${threshold === null ? `nothing called ${data.classes[chosen.value]}` :
+          `called ${data.classes[chosen.value]} from a probability of ${threshold.toPrecision(3)} on`}, ` +
         `${percent(t)} of them are found, and ${percent(f)} of all else is called so`).join(" · ");
     }
     svg.addEventListener("pointermove", (event) => {
