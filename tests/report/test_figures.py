@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fashion_compare.report import score_figures, sensitivity_figures
+from fashion_compare.report import curve_figures, score_figures, sensitivity_figures, tuning_figures
 from fashion_compare.report.drawing import new_figure, to_svg
 
 
@@ -62,3 +62,32 @@ def test_a_name_in_any_script_is_drawn_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert "写真" in to_svg(figure, "title")
+
+
+@pytest.mark.parametrize("losses", [[2.3, 0.0, 0.0], [2.3, 5e3, 8e5], [2.3, 1e-3, 1e-5]], ids=["0", "huge", "tiny"])
+def test_loss_curves_have_a_scale_at_every_end(losses: list[float]) -> None:
+    """Three ticks or more lie within the axis, whatever the losses, and every epoch's point; 0 stands at 0.0001."""
+    lines = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
+    _, figure, rows, caption = unwrap(curve_figures.learning_curves)({"ffnn": {"baseline": [lines]}}, "loss")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 3
+    for line in axes.get_lines():
+        assert all(low <= y <= high for y in line.get_ydata())
+        assert list(line.get_ydata()) == [loss or 1e-4 for loss in losses]
+    assert [row["loss"] for row in rows] == losses * 2
+    assert ("A loss of exactly 0 is drawn at 0.0001." in caption) == (0.0 in losses)
+
+
+def test_a_model_without_a_finished_trial_has_a_panel_that_says_so() -> None:
+    """Beside the other's trials, whose scale it does not touch; where neither has one there is nothing to draw."""
+    failed = {"number": 0, "state": "failed", "validation_accuracy": None, "best_so_far": None}
+    ended = {"number": 0, "state": "complete", "validation_accuracy": 0.8, "best_so_far": 0.8}
+    results = {"tuning": {"ffnn": {"trials": [failed]}, "cnn": {"trials": [ended]}}}
+    _, figure, rows, _ = unwrap(tuning_figures.tuning_curves)(results)
+    said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert said == [["no trial ended well"], []]
+    assert [row["model"] for row in rows] == ["cnn"]
+    assert tuning_figures.has_trials(results)
+    assert not tuning_figures.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})

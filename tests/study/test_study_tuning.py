@@ -15,7 +15,7 @@ from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
 from fashion_compare.study.space import Range
 from fashion_compare.study.spec import BASELINE, is_tuned, parse_study
-from fashion_compare.study.tuning import Tuner, read_tuning, tune, tuners, with_winners
+from fashion_compare.study.tuning import Tuner, read_tuning, trials_failed, tune, tuners, with_winners
 from fashion_compare.training import below_bar
 
 TEXT = """
@@ -195,6 +195,37 @@ def test_a_trial_that_fails_is_a_result(tmp_path: Path) -> None:
     assert {"failed", "complete"} <= states
     # Nothing is left to do.
     tune(held, lambda _: pytest.fail("a run was asked for"), lambda _: None)
+
+
+def test_where_all_trials_fail_nothing_is_chosen(tmp_path: Path) -> None:
+    """Of that model there is no winner, no best and no configuration, and a line says why; the other has its own."""
+
+    def failing(runs: list[Run]) -> Outcome:
+        lost = {run.label: f"diverged in {run.name}" for run in runs if run.model == "ffnn" or run.name == "trial-0000"}
+        all_simulated([run for run in runs if run.label not in lost])
+        return Outcome(failures=lost, by_its_settings=set(lost))
+
+    ffnn, cnn = tuned(tmp_path, failing)
+    assert (ffnn.winner(), cnn.nothing_chosen()) == (None, None)
+    assert ffnn.nothing_chosen() == (
+        "tuning chose no configuration of the ffnn, for all 24 trials failed, the first: diverged in trial-0000"
+    )
+    assert trials_failed([ffnn, cnn]) == (25, 48)
+    found = read_tuning(STUDY, {}, tmp_path)
+    assert (found["ffnn"]["winner"], found["ffnn"]["settings"]) == (None, None)
+    assert {trial["best_so_far"] for trial in found["ffnn"]["trials"]} == {None}
+    first, second, *_ = (trial["best_so_far"] for trial in found["cnn"]["trials"])
+    assert (first, second) == (None, found["cnn"]["trials"][1]["validation_accuracy"])
+    study = with_winners(STUDY, {}, tmp_path)
+    assert list(study.models["ffnn"]) == [BASELINE]
+    assert len(study.models["cnn"]) == 2
+
+
+def test_before_all_trials_ended_nothing_is_said_of_them(tmp_path: Path) -> None:
+    """A tuning that has failed so far goes on."""
+    first = tuners(STUDY, None, {}, tmp_path)[0]
+    first.record({trial.run.label: "diverged" for trial in first.propose()})
+    assert first.nothing_chosen() is None
 
 
 def test_a_full_disk_is_no_result(whole: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fashion_compare.data.dataset import Dataset
     from fashion_compare.data.sources import Source
     from fashion_compare.study.archive import Archive
-    from fashion_compare.study.engine import OpenPool
+    from fashion_compare.study.engine import OpenPool, Outcome
     from fashion_compare.study.plan import Run
     from fashion_compare.study.progress import Snapshot
     from fashion_compare.study.spec import Study
@@ -62,7 +62,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         parts: what to do of the study besides its baselines, some of `ALL`.
 
     Raises:
-        typer.Exit: a run failed.
+        typer.Exit: a run failed, or all trials of a model did.
     """
     check_writable(out)
     from fashion_compare import console
@@ -115,8 +115,9 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         whole = _described(study, described, root)
         _announce(f"{len(runs)} runs in {root}", count, study, engine, device)
         total.add(do(runs))
-        if TUNING in parts and study.tuning is not None:
-            tuning.tune(tuning.tuners(study, source, identity, root), do_trials, console.say)
+        tuners = tuning.tuners(study, source, identity, root) if TUNING in parts else []
+        if tuners:
+            tuning.tune(tuners, do_trials, console.say)
             tuned = plan.plan(tuning.with_winners(study, identity, root), source, identity, root)
             total.add(do([run for run in tuned if spec.is_tuned(run.name)]))
         whole = tuning.with_winners(whole, identity, root)
@@ -125,8 +126,23 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             # Every run is done, and explaining them takes minutes.
             archive.save()
         explain_and_finish(whole, found, dataset, root)
-    console.tell(f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed")
-    if total.failures:
+    _conclude(total, tuners)
+
+
+def _conclude(total: "Outcome", tuners: "list[Tuner]") -> None:
+    """Say how many runs ended how, and for which models tuning chose nothing; exit 1 where something failed."""
+    from fashion_compare import console
+    from fashion_compare.study import tuning
+
+    failed, trials = tuning.trials_failed(tuners)
+    of_trials = f"; {failed} of {trials} trials failed" if failed else ""
+    console.tell(
+        f"{len(total.trained)} trained, {len(total.done_before)} done before, {len(total.failures)} failed{of_trials}"
+    )
+    nothing_chosen = [line for tuner in tuners if (line := tuner.nothing_chosen())]
+    for line in nothing_chosen:
+        complain(line)
+    if total.failures or nothing_chosen:
         raise typer.Exit(1)
 
 

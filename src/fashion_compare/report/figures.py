@@ -50,7 +50,7 @@ def draw_all(results: Mapping[str, Any], runs: Saved, root: Path) -> dict[str, D
         drawings.append(score_figures.sensitivity(results))
     if results["global_sensitivity"]:
         drawings.append(sensitivity_figures.indices(results))
-    if results["tuning"]:
+    if tuning_figures.has_trials(results):
         drawings.append(tuning_figures.tuning_curves(results))
     chosen = {model: held["configuration"] for model, held in results["best"].items()}
     for model, name in chosen.items():

@@ -8,6 +8,13 @@ from matplotlib.figure import Figure
 from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure
 
 
+def has_trials(results: Mapping[str, Any]) -> bool:
+    """Return whether any trial ended with a validation accuracy."""
+    return any(
+        trial["validation_accuracy"] is not None for held in results["tuning"].values() for trial in held["trials"]
+    )
+
+
 @drawn
 def tuning_curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Best validation accuracy over trials spent, a panel for each model."""
@@ -28,6 +35,8 @@ def tuning_curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     for column, model in enumerate(results["tuning"]):
         axes = figure.add_subplot(1, len(results["tuning"]), column + 1, sharey=axes)
         own, colour = [row for row in rows if row["model"] == model], MODEL_COLOURS[model]
+        if not own:
+            axes.text(0.5, 0.5, "no trial ended well", transform=axes.transAxes, ha="center", fontsize=8)
         axes.step([row["trial"] for row in own], [100 * row["best_so_far"] for row in own], where="post", color=colour)
         for state, face in (("complete", colour), ("pruned", "white")):
             held = [row for row in own if row["state"] == state]
@@ -37,7 +46,7 @@ def tuning_curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_xlabel("trials spent")
     if axes is not None:
         # A trial that learned nothing would squeeze all others into a line.
-        lowest = sorted(row["validation_accuracy"] for row in rows)[len(rows) // 5] if rows else 0.0
+        lowest = sorted(row["validation_accuracy"] for row in rows)[len(rows) // 5]
         axes.set_ylim(bottom=100 * lowest - 2)
     figure.supylabel("validation accuracy (%)", fontsize=9)
     caption = (

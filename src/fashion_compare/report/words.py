@@ -242,7 +242,12 @@ def global_in_words(found: Mapping[str, Any]) -> str:
 
 
 def tuning_in_words(held: Mapping[str, Any]) -> str:
-    """Return what tuning chose, and what it gained over the best configuration made by hand."""
+    """Return what tuning chose, and what it gained over the best configuration made by hand; or why it chose none."""
+    if held["winner"] is None:
+        failed = [trial for trial in held["trials"] if trial["state"] == "failed"]
+        if len(failed) < held["planned"]:
+            return "Nothing is chosen yet: no trial has ended well, and others are to come."
+        return f"Nothing was chosen, for all {held['planned']} trials failed. The first: {failed[0]['failure']}."
     settings = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in held["settings"].items())
     winner = held["trials"][held["winner"]]
     text = f"Trial {winner['number'] + 1} won, {percent(winner['validation_accuracy'], 2)} on validation: {settings}."

@@ -85,7 +85,7 @@ class TuningTrial(Entry):
     validation_accuracy: Annotated[float | None, Field(description="with the tuning's seed, at the best epoch")]
     epochs: int
     seconds: float
-    best_so_far: float
+    best_so_far: Annotated[float | None, Field(description="validation accuracy; None before a trial has one")]
 
 
 class Tuning(Entry):
@@ -93,7 +93,7 @@ class Tuning(Entry):
 
     planned: int
     epochs: Annotated[int, Field(description="most that a trial may train")]
-    winner: int | None
+    winner: Annotated[int | None, Field(description="the best trial's number; None where no trial has ended whole")]
     settings: Annotated[dict[str, Any] | None, Field(description="the winner's, where it differs from the baseline")]
     epochs_allowed: int
     epochs_seen: int

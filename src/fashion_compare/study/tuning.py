@@ -134,6 +134,16 @@ class Tuner:
         ended = [trial for trial in self.trials() if trial.entry is not None and not trial.pruned]
         return min(ended, key=_rank, default=None)
 
+    def nothing_chosen(self) -> str | None:
+        """Return the line that says why no configuration was chosen; None where one was, or trials are to come."""
+        if not self.over or self.winner() is not None:
+            return None
+        trials = self.trials()
+        return (
+            f"tuning chose no configuration of the {self.model}, for all {len(trials)} trials failed, the first: "
+            f"{trials[0].failure}"
+        )
+
     def settings(self, trial: Trial) -> dict[str, Any]:
         """Return all that a trial changes of the baseline."""
         assert self.study.tuning is not None
@@ -190,6 +200,12 @@ def tune(tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], Outcome], sa
 def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Tuner]:
     """Return a tuner for each model that the study tunes."""
     return [Tuner(study, model, source, data, root) for model in (study.tuning.space if study.tuning else {})]
+
+
+def trials_failed(tuners: Sequence[Tuner]) -> tuple[int, int]:
+    """Return how many trials failed, and of how many."""
+    failures = [trial.failure for tuner in tuners for trial in tuner.trials()]
+    return sum(failure is not None for failure in failures), len(failures)
 
 
 def with_winners(study: Study, data: dict[str, Any], root: Path) -> Study:
@@ -289,9 +305,10 @@ def read_tuning(study: Study, data: dict[str, Any], root: Path) -> dict[str, dic
         assert study.tuning is not None
         described = [_describe(trial) for trial in trials]
         winner = tuner.winner()
-        best = 0.0
+        best: float | None = None
         for row in described:
-            best = max(best, row["validation_accuracy"] or 0.0)
+            reached = row["validation_accuracy"]
+            best = reached if best is None else best if reached is None else max(best, reached)
             row["best_so_far"] = best
         found[tuner.model] = {
             "planned": study.tuning.trials,
