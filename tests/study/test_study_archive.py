@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fashion_compare.classifier.configuration import CONFIGURATIONS
 from fashion_compare.errors import UserError
 from fashion_compare.study import archive, designs, experiments, tuning
 from fashion_compare.study.archive import Archive, pack, unpack
@@ -107,6 +108,19 @@ def test_runs_lie_where_a_study_has_them(place: str, study: Path, tmp_path: Path
     with pytest.raises(UserError, match=r"config\.json' defines no run of a study; delete it"):
         unpack(tmp_path / "study.tar", study)
     assert files_of(study) == before
+
+
+def test_a_model_that_the_program_comes_to_know_is_taken_over(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which models there are is said in one place: a third one's runs come back like the others', and not before."""
+    written(study, run("mixer/baseline/seed-0", "done"))
+    pack(study, tmp_path / "study.tar")
+    with pytest.raises(UserError, match=r"mixer/.*' defines no run of a study"):
+        unpack(tmp_path / "study.tar", tmp_path / "early" / "study")
+    monkeypatch.setitem(CONFIGURATIONS, "mixer", CONFIGURATIONS["cnn"])
+    assert unpack(tmp_path / "study.tar", tmp_path / "there" / "study") == 3 + len(PARTS)
+    assert files_of(tmp_path / "there" / "study") == files_of(study)
 
 
 def test_links_are_not_followed_when_packing(study: Path, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
+from fashion_compare.classifier.configuration import CONFIGURATIONS
 from fashion_compare.errors import UserError
 from fashion_compare.store import RunDirectory, write_atomically
 from fashion_compare.study.progress import Snapshot
@@ -19,9 +20,8 @@ MOST_FILES = 1_000_000
 MOST_BYTES = 100 << 30
 # Of the time that a study takes: what saving may take at most, for no run is handed out meanwhile.
 MOST_SAVING = 0.05
-# Where a run is defined: `plan.run_path`, in the study itself or in the directory of one of its parts. None of these
-# holds another, so that replacing a run replaces nothing else.
-RUN = re.compile(r"((sensitivity|tuning|experiments)/)?(ffnn|cnn)/[^/]+/seed-\d+/config\.json")
+# Directories of a study's parts, which have runs as the study itself has.
+PARTS = {"sensitivity", "tuning", "experiments"}
 # What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion, a size
 # may be any number), and members whose names are in each other's way.
 _DAMAGE = (
@@ -233,7 +233,7 @@ def _adopt(unpacked: Path, root: Path) -> int:
     """Move what is missing in `root` there, runs as a whole; return how many runs."""
     definitions = [path.relative_to(unpacked) for path in sorted(unpacked.rglob("config.json"))]
     for path in definitions:
-        if not RUN.fullmatch(path.as_posix()):
+        if not _defines_run(path):
             raise ValueError(f"'{path}' defines no run of a study")
     taken = 0
     for path in definitions:
@@ -251,6 +251,15 @@ def _adopt(unpacked: Path, root: Path) -> int:
             place.parent.mkdir(parents=True, exist_ok=True)
             path.rename(place)
     return taken
+
+
+def _defines_run(path: PurePath) -> bool:
+    """Return whether a file is where `plan.run_path` puts a definition, in the study itself or in one of its parts.
+
+    None of these directories holds another, so that replacing a run replaces nothing else.
+    """
+    parts = path.parts[1:] if path.parts[0] in PARTS else path.parts
+    return len(parts) == 4 and parts[0] in CONFIGURATIONS and bool(re.fullmatch(r"seed-\d+", parts[2]))
 
 
 def _is_ahead(theirs: RunDirectory, ours: RunDirectory) -> bool:
