@@ -21,6 +21,8 @@ FLOORS = {
     "transliterate": 0,
     "lock": 0,
     "device": 0,
+    "signals": 0,
+    "streams": 0,
     "scratch": 0,
     "cnn": 0,
     "data": 1,

@@ -2,15 +2,18 @@
 
 import logging
 import sys
+from signal import SIGINT
 from typing import Annotated, NoReturn
 
 import typer
 
-from fashion_compare import __version__, transliterate
+from fashion_compare import __version__
 from fashion_compare.commands import compare, data, explain, models, studies
 from fashion_compare.commands.help import Command, Group
 from fashion_compare.commands.options import complain
 from fashion_compare.errors import UserError
+from fashion_compare.signals import Terminated, handle_signals
+from fashion_compare.streams import replace_streams, stdout_failure
 
 app = typer.Typer(
     name="fashion-compare",
@@ -37,31 +40,41 @@ for command in (
 # A side can have any number of files, which the parser's own options cannot.
 app.command(cls=Command, context_settings={"ignore_unknown_options": True})(compare.compare)
 
-_INTERRUPTED = 130
+# Exit codes above are 128 and a signal's number.
+_SIGNALLED = 128
 
 
 def main() -> None:
-    """Run the command line: results on stdout, progress on stderr, one line per error, exit 0, 1, 2 or 130."""
-    for stream in (sys.stdout, sys.stderr):
-        # What a terminal cannot print is spelled in ASCII, not an exception.
-        stream.reconfigure(errors=transliterate.ERRORS)  # type: ignore[union-attr]
+    """Run the command line: results on stdout, progress on stderr, one line per error, exit as in docs/reference."""
+    replace_streams()
+    handle_signals()
     # What it has to say about its caches and fonts is of no use to anyone who runs a study.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    code = _run_command()
+    if not code and (failure := stdout_failure()):
+        _fail(f"cannot write to stdout: {failure.strerror}; make room where it leads, and give the command again", 1)
+    sys.exit(code)
+
+
+def _run_command() -> int:
+    """Run what the command line asks for, say in one line what ended it early, and return the exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False) or 0
     except UserError as error:
         _fail(str(error), error.exit_code)
+    except Terminated as signal:
+        code = int(str(signal.code))
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = _SIGNALLED + SIGINT
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
     except typer.exceptions.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", app.info.name)
         _fail(f"{error.format_message()} ('{command} --help' lists what there is)", 2)
     # Typer turns Ctrl-C within a command into this exit code.
-    if code == _INTERRUPTED:
+    if code > _SIGNALLED:
         _fail("stopped; finished epochs are kept, the same command goes on from there", code)
-    sys.exit(code or 0)
+    return code
 
 
 def _fail(message: str, code: int) -> NoReturn:

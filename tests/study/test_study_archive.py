@@ -14,6 +14,7 @@ import pytest
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS
 from fashion_compare.errors import UserError
+from fashion_compare.signals import Terminated
 from fashion_compare.study import archive, designs, experiments, tuning
 from fashion_compare.study.archive import Archive, pack, unpack
 from fashion_compare.study.progress import Snapshot
@@ -305,6 +306,27 @@ def test_a_drive_that_drops_out_costs_nothing(study: Path, tmp_path: Path, monke
     kept.close()
     assert len(notes) == 3
     assert all("not connected" in note for note in notes)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Terminated(143)], ids=repr)
+def test_a_signal_while_the_last_archive_is_written_lets_it_be_written(
+    stop: BaseException, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks to end with all that is there: what it interrupts is done again, and the signal goes on its way."""
+    copy, stops = shutil.copyfileobj, [stop]
+
+    def interrupted(*arguments: Any) -> None:
+        copy(*arguments)
+        if stops:
+            raise stops.pop()
+
+    monkeypatch.setattr(shutil, "copyfileobj", interrupted)
+    kept = Archive(study, tmp_path, 0.0)
+    with pytest.raises(type(stop)):
+        kept.close()
+    monkeypatch.undo()
+    unpack(kept.file, tmp_path / "there" / "study")
+    assert files_of(tmp_path / "there" / "study") == files_of(study)
 
 
 def test_a_file_that_cannot_be_written_costs_nothing(study: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS
 from fashion_compare.errors import UserError
+from fashion_compare.signals import Terminated
 from fashion_compare.store import RunDirectory, write_atomically
 from fashion_compare.study.progress import Snapshot
 
@@ -94,7 +95,12 @@ class Archive:
                 self.restore()
         except (UserError, OSError) as error:
             self._on_note(str(error))
-        self.save()
+        try:
+            self.save()
+        except (KeyboardInterrupt, Terminated):
+            # A second signal would have ended the process: this one asks to end with all that is there.
+            self.save()
+            raise
 
     def _is_anothers(self) -> bool:
         return self.file.exists() and writer(self.file) not in self._known

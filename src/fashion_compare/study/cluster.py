@@ -4,14 +4,16 @@ The images travel to each worker once, a finished run's files come back through 
 """
 
 import contextlib
+import multiprocessing
 import tempfile
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from distributed.security import Security
 
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.errors import UsageError, UserError
+from fashion_compare.signals import signals_blocked
 from fashion_compare.store import RunDirectory, write_bytes
 from fashion_compare.study.local import WORKER_ENVIRONMENT, environment_put_back
 from fashion_compare.study.plan import Run
@@ -76,15 +79,17 @@ def dask_pool(_in_flight: int, *, dataset: Dataset, scheduler: Scheduler | None,
         environment_put_back(),
         tempfile.TemporaryDirectory(prefix="fashion-compare-") as scratch,
     ):
+        others = set(multiprocessing.active_children())
         if scheduler is None:
-            cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                local_directory=scratch,
-                silence_logs=50,
-            )
+            with signals_blocked():
+                cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    local_directory=scratch,
+                    silence_logs=50,
+                )
             arguments: dict[str, Any] = {"address": cluster}
         else:
             cluster = None
@@ -100,12 +105,26 @@ def dask_pool(_in_flight: int, *, dataset: Dataset, scheduler: Scheduler | None,
             pool = _DaskPool(client, dataset)
             try:
                 yield pool
+            except BaseException:
+                if cluster is not None:
+                    _kill_workers(cluster, others)
+                raise
             finally:
                 pool.cancel()
                 client.close()  # type: ignore[no-untyped-call]
         finally:
             if cluster is not None:
                 cluster.close()
+
+
+def _kill_workers(cluster: Any, others: Collection[BaseProcess]) -> None:
+    """End a local cluster's processes where they are; asked to close, they would train on for seconds."""
+    for nanny in cluster.workers.values():
+        # It starts no other in place of one that ends.
+        nanny.close_gracefully()
+    for child in multiprocessing.active_children():
+        if child not in others:
+            child.kill()
 
 
 class _DaskPool(Executor):

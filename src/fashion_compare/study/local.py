@@ -1,13 +1,14 @@
-"""The local executor: a pool of processes with one thread each, that leaves Ctrl-C to its parent and ends with it."""
+"""The local executor: a pool of processes with one thread each, that leaves signals to its parent and ends with it."""
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
+
+from fashion_compare.signals import ignore_signals, signals_blocked
 
 # glibc hands freed memory back after every large tensor and faults it in again for the next, a tenth of the cnn's
 # time; keeping it costs nothing, for a worker's peak is the same. Other C libraries ignore the names.
@@ -29,12 +30,14 @@ def local_pool(workers: int) -> Iterator[Executor]:
     others = set(multiprocessing.active_children())
     with environment_put_back():
         os.environ.update(WORKER_ENVIRONMENT)
-        pool = _Pool(max_workers=workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+        # Its locks start a process of multiprocessing's own.
+        with signals_blocked():
+            pool = _Pool(max_workers=workers, mp_context=_Context(), initializer=_start_worker)
         try:
             yield pool
             pool.shutdown()
         except BaseException:
-            # Ctrl-C, or nothing that could go on: the files of finished epochs are whole at any moment.
+            # A signal, or nothing that could go on.
             pool.shutdown(wait=False, cancel_futures=True)
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
@@ -53,32 +56,29 @@ def environment_put_back() -> Iterator[None]:
         os.environ.update(before)
 
 
+class _Worker(SpawnProcess):
+    """A process that ignores SIGTERM, and can be stopped by its parent and by its executor all the same."""
+
+    def terminate(self) -> None:
+        """Stop it where it is: the files of finished epochs are whole at any moment."""
+        self.kill()
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
 class _Pool(ProcessPoolExecutor):
-    """Starts its processes, which it does when work is handed over, with Ctrl-C held back."""
+    """Starts its processes, which it does when work is handed over, deaf to the signals that end the program."""
 
     def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        with _interrupts_held_back():
+        with signals_blocked():
             return super().submit(*args, **kwargs)
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let a Ctrl-C wait; processes started meanwhile never see one, not even while they import."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # It unblocks Ctrl-C when it starts, so it has to be there already.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is gone, however it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals to the parent, and end when the parent is gone, however it went."""
+    ignore_signals()
     parent = multiprocessing.parent_process()
     assert parent is not None
 
