@@ -118,6 +118,7 @@ def test_a_damaged_checkpoint_is_the_users_error(keep, tiny_dataset, tmp_path):
 def test_a_foreign_checkpoint_is_the_users_error(arrays, tiny_dataset, tmp_path):
     """As is a whole file of another program in the checkpoint's place."""
     directory = claimed(tmp_path)
+    directory.checkpoint.parent.mkdir()
     save_arrays(directory.checkpoint, arrays)
     with pytest.raises(UserError):
         train(configure("ffnn"), SEED, tiny_dataset, directory)

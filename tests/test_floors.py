@@ -22,7 +22,6 @@ FLOORS = {
     "lock": 0,
     "device": 0,
     "signals": 0,
-    "streams": 0,
     "scratch": 0,
     "cnn": 0,
     "data": 1,
@@ -37,6 +36,7 @@ FLOORS = {
     "console": 6,
     "notebook": 6,
     "commands": 6,
+    "streams": 6,
     "cli": 6,
     "__main__": 6,
 }

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +15,15 @@ _NAME = ".lock"
 
 
 @contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
-    """Hold `directory` for this process as long as the context lasts.
+def exclusive(directory: Path) -> Iterator[Callable[[], None]]:
+    """Hold `directory` for this process as long as the context lasts, and yield a check that it still exists.
 
     The operating system holds the lock and gives it up when the process ends, even killed: what a dead process left
     in the file is only who it was, and does not count.
 
     Raises:
-        UserError: another process works there; the line says which, where and since when.
+        UserError: another process works there; the line says which, where and since when. From the check, and in
+            place of whatever failed for that reason: the directory was deleted or moved meanwhile.
     """
     path = directory / _NAME
     try:
@@ -40,7 +41,20 @@ def exclusive(directory: Path) -> Iterator[None]:
         os.write(
             descriptor, json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": since}).encode()
         )
-        yield
+
+        def check() -> None:
+            if _is_deleted(descriptor, path):
+                raise UserError(
+                    f"{directory} was deleted or moved while it was in use, and nothing more is written there; give "
+                    "the command again to start anew, or move it back first to go on"
+                )
+
+        try:
+            yield check
+        except Exception:
+            check()
+            raise
+        check()
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
@@ -56,6 +70,20 @@ def holder(directory: Path) -> str | None:
         return None if _take(descriptor) else _holder(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_deleted(descriptor: int, path: Path) -> bool:
+    """Return whether the file that is locked is no longer the one at `path`."""
+    try:
+        there = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        # A drive that does not answer is not a deleted directory.
+        return False
+    locked = os.fstat(descriptor)
+    # On some network drives a file's number alone is no proof.
+    return locked.st_nlink == 0 and not os.path.samestat(locked, there)
 
 
 def _take(descriptor: int) -> bool:

@@ -17,7 +17,7 @@ from fashion_compare.classifier.scores import accuracy, cross_entropy
 from fashion_compare.data.dataset import Dataset, evaluation_part, pixel_statistics
 from fashion_compare.errors import UserError
 from fashion_compare.schedules import learning_rates
-from fashion_compare.store import RunDirectory, load_arrays, save_arrays, write_atomically
+from fashion_compare.store import RunDirectory, load_arrays, make_directory, save_arrays, write_atomically
 
 Epoch = dict[str, Any]
 Parts = dict[str, tuple[Any, Labels]]
@@ -166,6 +166,7 @@ def _save(classifier: Classifier, progress: Progress, directory: RunDirectory, d
         **{f"best/{name}": value for name, value in progress.best.items()},
     }
     metadata = {"history": json.dumps(progress.history), "hash": directory.claimed_hash(), "device": device}
+    make_directory(directory.checkpoint.parent)
     save_arrays(directory.checkpoint, arrays, metadata, keep=directory.previous_checkpoint)
     directory.write_metrics(progress.history)
 

@@ -13,6 +13,7 @@ from fashion_compare.store import (
     DiskError,
     load_arrays,
     load_npz,
+    make_directory,
     read_json,
     to_json,
     write_atomically,
@@ -53,10 +54,25 @@ def test_an_empty_file_can_be_written(tmp_path):
     assert (tmp_path / "empty").read_bytes() == b""
 
 
-def test_missing_directories_are_made(tmp_path):
-    """A run's directory need not be there before its first file."""
-    write_bytes(tmp_path / "a" / "b" / "c", b"new")
-    assert (tmp_path / "a" / "b" / "c").read_bytes() == b"new"
+def test_a_missing_directory_is_not_made_by_writing_a_file(tmp_path):
+    """A study's directory that was deleted meanwhile does not come back with one file in it."""
+    with pytest.raises(UserError, match="No such file or directory"):
+        write_bytes(tmp_path / "a" / "b", b"new")
+    assert names(tmp_path) == []
+
+
+def test_a_directory_is_made_alone_or_with_those_above_it(tmp_path):
+    """Within a study alone, for a name that a person gave with all that is missing; it may exist."""
+    with pytest.raises(UserError, match=r"cannot write .*b: No such file or directory"):
+        make_directory(tmp_path / "a" / "b")
+    assert names(tmp_path) == []
+    for _ in range(2):
+        make_directory(tmp_path / "a" / "b", parents=True)
+        make_directory(tmp_path / "c")
+    assert names(tmp_path) == ["a", "b", "c"]
+    write_bytes(tmp_path / "file", b"")
+    with pytest.raises(UserError, match=r"cannot write .*file"):
+        make_directory(tmp_path / "file")
 
 
 @pytest.mark.parametrize("error", [ValueError("boom"), KeyboardInterrupt()], ids=repr)

@@ -119,6 +119,7 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     """Half-written files of the run and of its checkpoint; whole files, and what others call so, stay."""
     directory = RunDirectory(tmp_path)
     directory.claim(IDENTITY)
+    directory.checkpoint.parent.mkdir()
     write_bytes(directory.checkpoint, b"")
     left = [directory.path / ".config.json.1-a.tmp", directory.checkpoint.parent / ".state.safetensors.1-a.tmp"]
     mine = directory.path / "notes.tmp"

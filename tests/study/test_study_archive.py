@@ -54,6 +54,7 @@ def study(tmp_path: Path) -> Path:
 def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
     """On another machine everything is there, but for locks and half-written files; the number of runs is told."""
     written(study, {".lock": "1", f"{BEGUN}/.state.1.tmp": "half"})
+    (tmp_path / "kept").mkdir()
     pack(study, tmp_path / "kept" / "study.tar")
     there = tmp_path / "other" / "study"
     assert unpack(tmp_path / "kept" / "study.tar", there) == 2 + len(PARTS)
@@ -234,6 +235,7 @@ def test_what_vanishes_meanwhile_is_left_out(study: Path, tmp_path: Path, monkey
         return look(path)
 
     written(study, {f"{BEGUN}/checkpoint/state.safetensors": "half"})
+    (tmp_path / "kept").mkdir()
     monkeypatch.setattr(os, "scandir", scan)
     pack(study, tmp_path / "kept" / "study.tar")
     monkeypatch.undo()

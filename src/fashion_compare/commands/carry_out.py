@@ -1,6 +1,6 @@
 """What every command does that has a study's runs done: find the data, run, collect, explain, report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
@@ -83,13 +83,14 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     _check_keep(engine, root)
     runs = _planned(study, parts, source, identity, root)
     _check_images(runs, dataset)
-    with exclusive(root), ExitStack() as stack:
+    with exclusive(root) as check, ExitStack() as stack:
         refuse_links_out(root)
-        archive = _kept(engine, root, stack)
+        archive = _kept(engine, root, check, stack)
         width, open_pool = _executor(engine, count, dataset, stack)
 
         def do(runs: "list[Run]") -> Outcome:
             """Do these, longest first, and say which failed."""
+            check()
             with console.study_progress(count, quiet=engine.quiet) as show:
                 runs = [replace(run, device=device) if run.model == "cnn" else run for run in runs]
                 outcome = run_all(
@@ -97,7 +98,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
                     workers=width,
                     open_pool=open_pool,
                     gpu_runs=GPU_RUNS if engine.scheduler is None else width,
-                    on_progress=_followed(show, engine, root, archive),
+                    on_progress=_followed(show, engine, root, check, archive),
                     on_note=console.say,
                 )
             for label, reason in outcome.failures.items():
@@ -275,14 +276,14 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack
     return IN_FLIGHT, open_pool
 
 
-def _kept(engine: Engine, root: Path, stack: ExitStack) -> "Archive | None":
+def _kept(engine: Engine, root: Path, check: Callable[[], None], stack: ExitStack) -> "Archive | None":
     """Take over what is kept elsewhere, and keep the study there however it ends; None when nothing is to be kept."""
     if engine.keep is None:
         return None
     from fashion_compare import console
     from fashion_compare.study.archive import Archive
 
-    archive = Archive(root, engine.keep, 60 * engine.keep_minutes, console.say)
+    archive = Archive(root, engine.keep, 60 * engine.keep_minutes, console.say, check)
     archive.restore()
     stack.callback(archive.close)
     return archive
@@ -299,10 +300,16 @@ def _announce(runs: str, workers: int, study: "Study", engine: Engine, device: s
         console.say(describe_device(engine.device))
 
 
-def _followed(show: "Show", engine: Engine, root: Path, archive: "Archive | None") -> "Show":
+def _followed(show: "Show", engine: Engine, root: Path, check: Callable[[], None], archive: "Archive | None") -> "Show":
     """Return `show`, followed by whatever else is to happen whenever there is news of the runs."""
     watch = _mirrored(show, root) if engine.tensorboard else show
-    return archive.saving_after(watch) if archive else watch
+    watch = archive.saving_after(watch) if archive else watch
+
+    def checked(snapshot: "Snapshot") -> None:
+        check()
+        watch(snapshot)
+
+    return checked
 
 
 def _mirrored(show: "Show", root: Path) -> "Show":

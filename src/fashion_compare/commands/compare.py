@@ -31,7 +31,7 @@ def compare(
     from fashion_compare.comparison.predicted import compare_predictions
     from fashion_compare.evaluation.external import alike, read_external
     from fashion_compare.report.compared import comparison
-    from fashion_compare.store import write_json
+    from fashion_compare.store import make_directory, write_json
 
     held_a, held_b = ([read_external(path) for path in paths] for paths in (a, b))
     first = held_a[0]
@@ -49,6 +49,7 @@ def compare(
     for part in comparison(found, classes, len(first.predictions.labels)):
         console.tell(part)
     if json_file is not None:
+        make_directory(json_file.parent, parents=True)
         write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found})
         console.tell(f"Numbers: {json_file}")
 

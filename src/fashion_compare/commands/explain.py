@@ -55,7 +55,7 @@ def _explain_study(root: Path, data: str) -> None:
 def _explain_image(path: Path, image: str, data: str) -> None:
     from fashion_compare import console
     from fashion_compare.data.dataset import class_names
-    from fashion_compare.store import refuse_links_out, write_json, write_text
+    from fashion_compare.store import make_directory, refuse_links_out, write_json, write_text
     from fashion_compare.study.explain_image import (
         PIXELS_SHA256,
         check_run_directory,
@@ -87,6 +87,7 @@ def _explain_image(path: Path, image: str, data: str) -> None:
 
     drawing = explanation(title, pixels, said, maps, classes)
     out = directory.path / "explanations"
+    make_directory(out)
     if label is None:
         # Pictures of other folders may have the same name.
         stem = own_stem(out, stem, pixels)

@@ -168,12 +168,13 @@ def init(
 ) -> None:
     """Copy a shipped study to a file to edit and run."""
     from fashion_compare import console
-    from fashion_compare.store import write_text
+    from fashion_compare.store import make_directory, write_text
     from fashion_compare.study import spec
 
     text = spec.study_text(study)
     path = output or Path(f"{study}.yaml")
     if path.exists():
         raise UsageError(f"{path} exists already; choose another name with --output")
+    make_directory(path.parent, parents=True)
     write_text(path, text)
     console.tell(f"{path} written. Give it a name of its own (name: …), edit it, then: fashion-compare run {path}")

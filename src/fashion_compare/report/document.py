@@ -11,7 +11,7 @@ from fashion_compare.errors import UserError
 from fashion_compare.report.figures import draw_all
 from fashion_compare.report.page import fill
 from fashion_compare.report.saved import read_saved
-from fashion_compare.store import write_text
+from fashion_compare.store import make_directory, write_text
 
 
 def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
@@ -31,6 +31,7 @@ def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
     known = {name: drawing.caption for name, drawing in draw_all(results, read_saved(results, root), root).items()}
     text = fill("results.md.j2", results, figures=known, folder=folder.name, gap=GAP, rise=RISE)
     # Blocks that are left out leave their blank lines.
+    make_directory(path.parent, parents=True)
     write_text(path, re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
     try:
         folder.mkdir(parents=True, exist_ok=True)

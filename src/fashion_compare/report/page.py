@@ -36,7 +36,7 @@ from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.report.figures import draw_all
 from fashion_compare.report.playground import network_for_page, pictures
 from fashion_compare.report.saved import Saved, read_saved
-from fashion_compare.store import write_text
+from fashion_compare.store import make_directory, write_text
 from fashion_compare.study.explain import CELL_IMAGES, read_confused, read_gallery, read_playground
 from fashion_compare.study.faithful import ALIKE
 
@@ -58,6 +58,7 @@ def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any
     """
     runs = read_saved(results, root)
     drawings = draw_all(results, runs, root)
+    make_directory(root / "figures")
     for drawing in drawings.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
         write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))

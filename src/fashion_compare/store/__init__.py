@@ -4,6 +4,7 @@ from fashion_compare.store.arrays import load_arrays, load_npz, save_arrays
 from fashion_compare.store.files import (
     DiskError,
     check_file,
+    make_directory,
     read_bytes,
     read_json,
     to_json,
@@ -22,6 +23,7 @@ __all__ = [
     "identity_hash",
     "load_arrays",
     "load_npz",
+    "make_directory",
     "read_bytes",
     "read_json",
     "refuse_links_out",

@@ -24,6 +24,7 @@ class DiskError(UserError):
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: Path | None = None) -> None:
     """Replace `path` by what `write` writes: same-directory temporary file, fsync, replace, fsync directory.
 
+    The directory must exist: made again, one that was deleted meanwhile would hold this one file.
     What was there before goes to `keep`, if that is given; a crash in between leaves `keep` alone, and whole.
 
     Raises:
@@ -32,7 +33,6 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: P
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:
                 write(file)
@@ -45,8 +45,25 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, keep: P
             temporary.unlink(missing_ok=True)
         _fsync_directory(path.parent)
     except OSError as error:
-        kind = DiskError if error.errno in _DISK_FAILED else UserError
-        raise kind(f"cannot write {path}: {error.strerror or error}; check space and rights") from error
+        raise _cannot_write(path, error) from error
+
+
+def make_directory(path: Path, *, parents: bool = False) -> None:
+    """Make a directory, and those above it where `parents`; it may exist.
+
+    Raises:
+        DiskError: the disk is full or broken.
+        UserError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=parents, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    kind = DiskError if error.errno in _DISK_FAILED else UserError
+    return kind(f"cannot write {path}: {error.strerror or error}; check space and rights")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

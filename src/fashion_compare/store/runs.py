@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from fashion_compare.errors import UserError
-from fashion_compare.store.files import parse_json, read_bytes, read_json, to_json, write_json, write_text
+from fashion_compare.store.files import (
+    make_directory,
+    parse_json,
+    read_bytes,
+    read_json,
+    to_json,
+    write_json,
+    write_text,
+)
 
 _MAXIMUM_METRICS = 16 << 20
 # What every epoch's line of metrics has.
@@ -74,6 +82,7 @@ class RunDirectory:
         if self.config.exists():
             self.verify(identity)
         else:
+            make_directory(self.path, parents=True)
             write_json(self.config, identity | {"hash": identity_hash(identity)})
 
     def verify(self, identity: dict[str, Any]) -> None:

@@ -46,12 +46,19 @@ class Archive:
     """
 
     def __init__(
-        self, root: Path, directory: Path, seconds_between: float, on_note: Callable[[str], None] = lambda _: None
+        self,
+        root: Path,
+        directory: Path,
+        seconds_between: float,
+        on_note: Callable[[str], None] = lambda _: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.file = directory / f"{root.name}.tar"
         self._root = root
         self._seconds_between = seconds_between
         self._on_note = on_note
+        # Raises when the root was deleted: without its runs it would replace an archive that has them.
+        self._check = check
         # Whose writing may be replaced: what was read or written last, and what is no archive.
         self._known: set[str | None] = {None}
         self._next = time.monotonic() + seconds_between
@@ -69,7 +76,12 @@ class Archive:
             self._on_note(f"{taken}; to start afresh, delete that file as well")
 
     def save(self) -> None:
-        """Write the file; where that fails the study goes on, and people are told."""
+        """Write the file; where that fails the study goes on, and people are told.
+
+        Raises:
+            UserError: the root was deleted.
+        """
+        self._check()
         began = time.monotonic()
         try:
             if not self.file.parent.is_dir():
@@ -80,16 +92,18 @@ class Archive:
             # Each time anew: this machine's last file may be replaced, one that another made after it may not.
             by = uuid.uuid4().hex
             self._known.add(by)
-            pack(self._root, self.file, by)
+            pack(self._root, self.file, by, self._check)
             self._known = {by, None}
         # A drive that has dropped out fails whatever is asked of it.
         except (UserError, OSError) as error:
+            self._check()
             self._on_note(f"{error} (the study itself, in {self._root}, is whole)")
         ended = time.monotonic()
         self._next = ended + max(self._seconds_between, (ended - began) / MOST_SAVING)
 
     def close(self) -> None:
         """Save for the last time, when no run is under way; what another machine has finished meanwhile comes here."""
+        self._check()
         try:
             if self._is_anothers():
                 self.restore()
@@ -116,7 +130,7 @@ class Archive:
         return watch
 
 
-def pack(root: Path, file: Path, by: str = "") -> None:
+def pack(root: Path, file: Path, by: str = "", check: Callable[[], None] = lambda: None) -> None:
     """Write the files of a study, unfinished runs with their checkpoints too, to `file`, atomically.
 
     Each file in the study is whole at any moment, so this may happen while runs go on.
@@ -125,6 +139,7 @@ def pack(root: Path, file: Path, by: str = "") -> None:
         root: the study's directory.
         file: the archive.
         by: who writes it, for `writer`.
+        check: called before `file` is replaced; what it raises leaves that as it is.
 
     Raises:
         UserError: something cannot be read or written.
@@ -138,6 +153,7 @@ def pack(root: Path, file: Path, by: str = "") -> None:
                     if path.name != "result.json" or path.parent in done:
                         _add(tar, path, path.relative_to(root).as_posix())
             local.seek(0)
+            check()
             # In one go: a drive in the network wants few, large writes.
             write_atomically(file, lambda out: shutil.copyfileobj(local, out, 1 << 20))
     except OSError as error:

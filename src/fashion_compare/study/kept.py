@@ -8,7 +8,7 @@ import numpy as np
 
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.errors import UserError
-from fashion_compare.store import load_npz, read_json, write_atomically, write_json
+from fashion_compare.store import load_npz, make_directory, read_json, write_atomically, write_json
 
 # Raised when what is made changes, so that older files are made anew.
 FORMAT = 1
@@ -28,6 +28,7 @@ def keep(path: Path, of: Mapping[str, Any], make: Callable[[], Arrays]) -> None:
     arrays = make()
     assert not any(value.dtype.hasobject for value in arrays.values()), "objects would be pickled"
     # The note goes first and comes last: it never stands beside arrays that it does not speak of.
+    make_directory(path.parent)
     note.unlink(missing_ok=True)
     write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
     write_json(note, {"format": FORMAT, "of": of, "arrays": list(arrays)})

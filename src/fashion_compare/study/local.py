@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
+from fashion_compare.errors import UserError
 from fashion_compare.signals import ignore_signals, signals_blocked
+from fashion_compare.study.plan import Run
 
 # glibc hands freed memory back after every large tensor and faults it in again for the next, a tenth of the cnn's
 # time; keeping it costs nothing, for a worker's peak is the same. Other C libraries ignore the names.
@@ -17,6 +20,9 @@ WORKER_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRES
 WORKER_ENVIRONMENT |= {
     f"{library}_THREADS": "1" for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
 }
+
+Entry = dict[str, Any]
+Execute = Callable[[Run], Entry]
 
 
 def available_cores() -> int:
@@ -71,9 +77,17 @@ class _Context(SpawnContext):
 class _Pool(ProcessPoolExecutor):
     """Starts its processes, which it does when work is handed over, deaf to the signals that end the program."""
 
-    def submit(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def submit(self, execute: Execute, run: Run) -> Future[Entry]:  # type: ignore[override]
+        """Start a run whose directory is claimed."""
         with signals_blocked():
-            return super().submit(*args, **kwargs)
+            return super().submit(_execute_claimed, execute, run)
+
+
+def _execute_claimed(execute: Execute, run: Run) -> Entry:
+    """Do a run, unless its directory was deleted since it was claimed: made again, it would be all of a study."""
+    if not run.directory.config.exists():
+        raise UserError(f"{run.directory.path} was deleted or moved while its study ran; give the command again")
+    return execute(run)
 
 
 def _start_worker() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
-from fashion_compare.store import read_json, write_json
+from fashion_compare.store import make_directory, read_json, write_json
 from fashion_compare.study.engine import Outcome
 from fashion_compare.study.merge import with_variation
 from fashion_compare.study.plan import Run
@@ -166,6 +166,7 @@ class Tuner:
 
     def _write(self, trials: Sequence[Trial]) -> None:
         proposals = [{"settings": trial.settings, "bar": trial.run.bar, "failure": trial.failure} for trial in trials]
+        make_directory(self._path.parent)
         write_json(self._path, {"space": _described(self._space), "proposals": proposals})
 
 
