@@ -26,10 +26,10 @@ _NOTE = "*Written by `python scripts/reference.py` from the code.*"
 _ABOUT_COMMANDS = """\
 Results go to stdout, progress to stderr; there are no progress bars where stderr is no terminal, and `NO_COLOR` is
 honoured. Where a terminal is too narrow for a table, each row is a block of lines; signs that its encoding lacks are
-spelled in ASCII. Exit 0: done; 1: a run, the data or standard output failed; 2: wrong usage; 130, 143 and 129: stopped
-by Ctrl-C, SIGTERM and SIGHUP. Each of these stops the workers, writes the archive of `--keep` and leaves finished epochs
-to go on from; a second one ends the program at once. `fashion-compare --help` and `fashion-compare COMMAND --help` (or
-`-h`) say what this page says."""
+spelled in ASCII. Exit 0: done; 1: a run, the data or standard output failed; 2: wrong usage; 130, 143 and 129:
+stopped by Ctrl-C, SIGTERM and SIGHUP. Each of these stops the workers, writes the archive of `--keep` and leaves
+finished epochs to go on from; a second one ends the program at once. `fashion-compare --help` and `fashion-compare
+COMMAND --help` (or `-h`) say what this page says."""
 _ABOUT_STUDIES = """\
 A study is a YAML file; `fashion-compare init NAME` writes a shipped one to start from. An unknown field is an error, as
 is a value out of range. Values mean what YAML 1.2 says, numbers such as `1e-3` included; what YAML 1.1 reads as

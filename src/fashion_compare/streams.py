@@ -24,7 +24,7 @@ class _Lossy(io.FileIO):
 
 
 def replace_streams() -> None:
-    """Replace stdout and stderr by streams on which no write fails; a character that they cannot encode is spelled in ASCII."""
+    """Replace stdout and stderr by streams on which no write fails; what they cannot encode is spelled in ASCII."""
     _fill_closed_descriptors()
     sys.stdout, sys.stderr = _replacement(sys.stdout), _replacement(sys.stderr)
 

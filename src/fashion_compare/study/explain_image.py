@@ -78,7 +78,6 @@ def own_stem(directory: Path, stem: str, image: NDArray[np.uint8]) -> str:
     own = pixels_sha256(image)
     path = directory / f"{stem}.json"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(to_json({PIXELS_SHA256: own}))
     except FileExistsError:
