@@ -19,9 +19,9 @@ def image(grey: int) -> np.ndarray:
 def test_pictures_of_one_name_have_results_of_their_own(tmp_path: Path) -> None:
     """The first has the plain name, a second one twelve digits of its pixels' hash; each has the same name again."""
     digits = hashlib.sha256(bytes([2]) * 784).hexdigest()[:12]
-    names = [own_stem(tmp_path / "new", "picture-coat", image(grey)) for grey in (1, 2, 1, 2)]
+    names = [own_stem(tmp_path, "picture-coat", image(grey)) for grey in (1, 2, 1, 2)]
     assert names == ["picture-coat", f"picture-coat-{digits}"] * 2
-    assert own_stem(tmp_path / "new", "picture-hat", image(2)) == "picture-hat"
+    assert own_stem(tmp_path, "picture-hat", image(2)) == "picture-hat"
     assert pixels_sha256(image(2))[:12] == digits
 
 
