@@ -90,6 +90,23 @@ def test_a_signal_stops_whatever_trains(place: Path, tmp_path: Path, command: st
     assert "Traceback" not in (tmp_path / "stderr").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_a_local_cluster_of_dask(place: Path, tmp_path: Path, number: int) -> None:
+    """To the whole group, workers included: they end, the archive is written, one line, no warning."""
+    pytest.importorskip("distributed", reason="needs the extra 'dask'")
+    more = ["--engine", "dask", "--workers", "2", "--keep", tmp_path / "kept"]
+    process = start([*words(place, tmp_path / "runs", "run", "long.yaml"), *more], tmp_path)
+    until(lambda: list(tmp_path.rglob("metrics.jsonl")), process)
+    ours = workers(process)
+    assert len(ours) == 2
+    send(process, number, group=True)
+    assert ended_within(ours, 10)
+    assert process.wait(60) == 128 + number
+    assert (tmp_path / "stderr").read_text().splitlines()[2:] == [STOPPED]
+    assert {"metrics.jsonl", "study.yaml"} <= members(tmp_path / "kept")
+
+
 @pytest.mark.parametrize("moment", ["Explaining single images", "Writing the report"])
 def test_a_signal_behind_the_training_is_no_different(place: Path, tmp_path: Path, moment: str) -> None:
     """While explanations or the page are made: the archive has every run, and no page that is half written."""

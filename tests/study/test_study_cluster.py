@@ -19,11 +19,12 @@ pytest.importorskip("distributed", reason="needs the extra 'dask'")
 
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.data.sources import Source
-from fashion_compare.errors import UsageError, UserError
+from fashion_compare.errors import UsageError
 from fashion_compare.study import cluster, engine
-from fashion_compare.study.cluster import IN_FLIGHT, Scheduler, dask_pool
+from fashion_compare.study.cluster import IN_FLIGHT, dask_pool
 from fashion_compare.study.engine import run_all
 from fashion_compare.study.plan import Run, data_identity, plan
+from fashion_compare.study.scheduler import Scheduler
 from fashion_compare.study.spec import parse_study
 from fashion_compare.study.worker import dataset_of, execute
 
@@ -215,8 +216,23 @@ def test_tls_with_certificates(local: list[Run], tmp_path: Path) -> None:
         machines.stop()
 
 
-def test_a_scheduler_that_is_not_there(local: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line says where nobody answered, and how to start one."""
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
-    with pytest.raises(UserError, match=r"^no dask scheduler answers at tcp://127.0.0.1:9 [^\n]*dask scheduler[^\n]*$"):
-        through_dask(local, tmp_path, Scheduler("tcp://127.0.0.1:9"))
+@pytest.mark.slow
+def test_what_is_said_while_there_is_no_worker(
+    local: list[Run], machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a while one line says what is waited for and how to start it, another that it goes on; the run ends."""
+    monkeypatch.setattr(cluster, "_PATIENCE_SECONDS", 3)
+    notes: list[str] = []
+
+    def note(line: str) -> None:
+        notes.append(line)
+        if "waiting" in line:
+            machines.worker()
+
+    (run, *_) = [replace(run, root=tmp_path / "out") for run in local if run.name == "baseline"]
+    pool = partial(dask_pool, dataset=dataset_of(SOURCE), scheduler=Scheduler(machines.address), workers=1)
+    outcome = run_all([run], workers=IN_FLIGHT, open_pool=partial(pool, on_note=note))
+    assert outcome.trained == [run.label]
+    address = machines.address
+    assert notes[0] == f"{address} has no worker: waiting for one; start it with 'dask worker {address}'"
+    assert notes[1:] in ([], [f"{address} has a worker: going on"])

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -47,8 +48,19 @@ class Engine:
         if self.name not in ("local", "dask"):
             raise UsageError(f"--engine {self.name}: {nearest(self.name, ['local', 'dask'])}")
         address = self.scheduler
-        if address is not None and (self.name != "dask" or not address.startswith(("tcp://", "tls://"))):
+        if address is not None and (self.name != "dask" or not _is_address(address)):
             raise UsageError(f"--scheduler {address}: expected tcp://HOST:PORT or tls://HOST:PORT, with --engine dask")
+
+
+def _is_address(text: str) -> bool:
+    """Return whether this is dask's tcp://HOST:PORT or tls://HOST:PORT."""
+    try:
+        parts = urlsplit(text)
+        whole = f"{parts.scheme}://{parts.netloc}" == text
+        return whole and parts.scheme in ("tcp", "tls") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        # A port that is no number, or none that there is.
+        return False
 
 
 def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
@@ -259,8 +271,11 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack
         from fashion_compare.study.local import local_pool
 
         return workers, local_pool
+    from fashion_compare import console
+
     try:
-        from fashion_compare.study.cluster import IN_FLIGHT, Scheduler, dask_pool
+        from fashion_compare.study.cluster import IN_FLIGHT, dask_pool
+        from fashion_compare.study.scheduler import Scheduler
     except ModuleNotFoundError as error:
         raise UsageError("--engine dask needs the extra 'dask': pip install 'fashion-compare[dask]'") from error
     named = None if engine.scheduler is None else Scheduler(engine.scheduler, *engine.tls)
@@ -269,7 +284,7 @@ def _executor(engine: Engine, workers: int, dataset: "Dataset", stack: ExitStack
     def open_pool(width: int) -> AbstractContextManager[Executor]:
         """Connect once, so that the images travel once, however many batches of runs follow each other."""
         if not held:
-            opened = dask_pool(width, dataset=dataset, scheduler=named, workers=workers)
+            opened = dask_pool(width, dataset=dataset, scheduler=named, workers=workers, on_note=console.say)
             held.append(stack.enter_context(opened))
         return nullcontext(held[0])
 

@@ -7,30 +7,33 @@ import contextlib
 import multiprocessing
 import tempfile
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import dask
 import distributed
-from distributed.security import Security
 
 from fashion_compare.data.dataset import Dataset
-from fashion_compare.errors import UsageError, UserError
+from fashion_compare.errors import UserError
 from fashion_compare.signals import signals_blocked
 from fashion_compare.store import RunDirectory, write_bytes
 from fashion_compare.study.local import WORKER_ENVIRONMENT, environment_put_back
 from fashion_compare.study.plan import Run
+from fashion_compare.study.scheduler import CONNECT_SECONDS, Scheduler
 
 # Handed over at a time: enough for workers that join later, without the scheduler knowing of all the others.
 IN_FLIGHT = 256
-_CONNECT_SECONDS = 30
+# How long there may be no worker before people are told, and how often that is looked at.
+_PATIENCE_SECONDS = 10
+_LOOK_SECONDS = 2
 # What workers say after each epoch travels under this name.
 _TOPIC = "fashion-compare-epochs"
 # torch has one random generator a process, so a worker with several threads trains one run at a time all the same.
@@ -40,37 +43,25 @@ Entry = dict[str, Any]
 Execute = Callable[..., Entry]
 
 
-@dataclass(frozen=True)
-class Scheduler:
-    """Where a scheduler is, ``tcp://host:port`` or ``tls://host:port``, and the PEM files to speak TLS with."""
-
-    address: str
-    ca_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def security(self) -> Security:
-        """Return dask's settings; with ``tls://`` both sides have to show a certificate of this authority."""
-        if not self.address.startswith("tls://"):
-            return Security()  # type: ignore[no-untyped-call]
-        files = {"--tls-ca": self.ca_file, "--tls-cert": self.certificate, "--tls-key": self.key}
-        for option, path in files.items():
-            if path is None or not path.is_file():
-                raise UsageError(f"{option} {path}: expected a PEM file, for {self.address} speaks TLS")
-        return Security(  # type: ignore[no-untyped-call]
-            tls_ca_file=str(self.ca_file),
-            tls_client_cert=str(self.certificate),
-            tls_client_key=str(self.key),
-            require_encryption=True,
-        )
-
-
 @contextmanager
-def dask_pool(_in_flight: int, *, dataset: Dataset, scheduler: Scheduler | None, workers: int) -> Iterator[Executor]:
+def dask_pool(
+    _in_flight: int,
+    *,
+    dataset: Dataset,
+    scheduler: Scheduler | None,
+    workers: int,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> Iterator[Executor]:
     """Yield an executor of the scheduler's workers, or of a local cluster of so many processes when none is named.
 
+    Args:
+        dataset: the images, which travel to the workers.
+        scheduler: where it is.
+        workers: of a local cluster.
+        on_note: called with what people should know.
+
     Raises:
-        UserError: no scheduler answers at the address.
+        UserError: no scheduler answers at the address, or it speaks another protocol or wants other certificates.
     """
     environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
     with (
@@ -78,43 +69,83 @@ def dask_pool(_in_flight: int, *, dataset: Dataset, scheduler: Scheduler | None,
         # dask's nannies set it in this process, for good.
         environment_put_back(),
         tempfile.TemporaryDirectory(prefix="fashion-compare-") as scratch,
+        _local_cluster(workers, scratch) if scheduler is None else nullcontext() as cluster,
     ):
-        others = set(multiprocessing.active_children())
-        if scheduler is None:
-            with signals_blocked():
-                cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    local_directory=scratch,
-                    silence_logs=50,
-                )
-            arguments: dict[str, Any] = {"address": cluster}
-        else:
-            cluster = None
-            arguments = {"address": scheduler.address, "security": scheduler.security()}
+        client = distributed.Client(cluster) if scheduler is None else _connect(scheduler)  # type: ignore[no-untyped-call]
+        pool = _DaskPool(client, dataset)
         try:
-            try:
-                client = distributed.Client(**arguments, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-            except (OSError, TimeoutError) as error:
-                raise UserError(
-                    f"no dask scheduler answers at {arguments['address']} within {_CONNECT_SECONDS} s; start one with "
-                    "'dask scheduler', and workers with 'dask worker ADDRESS'"
-                ) from error
-            pool = _DaskPool(client, dataset)
-            try:
+            with _no_worker_told(client, scheduler, on_note):
                 yield pool
-            except BaseException:
-                if cluster is not None:
-                    _kill_workers(cluster, others)
-                raise
-            finally:
-                pool.cancel()
-                client.close()  # type: ignore[no-untyped-call]
         finally:
-            if cluster is not None:
-                cluster.close()
+            pool.cancel()
+            client.close()
+
+
+@contextmanager
+def _local_cluster(workers: int, scratch: str) -> Iterator[Any]:
+    """Yield a cluster of so many processes on this machine; left by an exception, they are stopped where they are."""
+    others, cluster = set(multiprocessing.active_children()), None
+    try:
+        with signals_blocked():
+            cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                local_directory=scratch,
+                silence_logs=50,
+            )
+        yield cluster
+    except BaseException:
+        if cluster is not None:
+            _kill_workers(cluster, others)
+        raise
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+def _connect(scheduler: Scheduler) -> Any:
+    scheduler.check()
+    try:
+        return distributed.Client(  # type: ignore[no-untyped-call]
+            scheduler.address, security=scheduler.security(), timeout=CONNECT_SECONDS
+        )
+    except (OSError, TimeoutError) as error:
+        raise UserError(f"the dask scheduler at {scheduler.address} did not let us in: {error}") from error
+
+
+@contextmanager
+def _no_worker_told(client: Any, scheduler: Scheduler | None, on_note: Callable[[str], None]) -> Iterator[None]:
+    """Tell when there has been no worker for a while, and when there is one again; a local cluster has its own."""
+    if scheduler is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        last, told = time.monotonic(), False
+        while not over.wait(_LOOK_SECONDS):
+            # Without the scheduler there is nothing to tell of its workers.
+            with contextlib.suppress(Exception):
+                if client.nthreads():
+                    if told:
+                        on_note(f"{scheduler.address} has a worker: going on")
+                    last, told = time.monotonic(), False
+                elif not told and time.monotonic() - last >= _PATIENCE_SECONDS:
+                    on_note(
+                        f"{scheduler.address} has no worker: waiting for one; start it with "
+                        f"'dask worker {scheduler.address}'"
+                    )
+                    told = True
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join(_LOOK_SECONDS)
 
 
 def _kill_workers(cluster: Any, others: Collection[BaseProcess]) -> None:
