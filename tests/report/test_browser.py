@@ -1,8 +1,11 @@
 """The real page in a real browser: Debian's Chromium, driven headless."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -43,4 +46,28 @@ def test_tables_sort_and_the_theme_switches(browser: Any, root: Path) -> None:
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.locator("#theme").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    context.close()
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", (253, 253, 251)), ("dark", (22, 24, 28))])
+def test_weights_are_drawn_as_opaque_as_they_are_large(
+    browser: Any, root: Path, theme: str, paper: tuple[int, int, int]
+) -> None:
+    """Each of a kernel's 25 weights has a colour between the page's background, for zero, and that of the largest."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=theme, offline=True)
+    page = context.new_page()
+    page.goto((root / "report.html").as_uri())
+    figure = page.locator("figure:has(svg[aria-label*='first kernels of the cnn'])")
+    places = figure.locator("image")
+    with np.load(root / "explanations" / "averages.npz") as kept:
+        kernels = kept["first/cnn"]
+    assert len(kernels) == places.count() == 6
+    for i, kernel in enumerate(kernels):
+        drawn = np.asarray(PIL.Image.open(io.BytesIO(places.nth(i).screenshot())).convert("RGB")).astype(float)
+        height, width = drawn.shape[:2]
+        for (row, column), weight in np.ndenumerate(kernel / np.abs(kernel).max()):
+            colour = np.array((214, 56, 20) if weight > 0 else (31, 111, 180))
+            expected = abs(weight) * colour + (1 - abs(weight)) * np.array(paper)
+            found = drawn[int((row + 0.5) * height / 5), int((column + 0.5) * width / 5)]
+            np.testing.assert_allclose(found, expected, rtol=0, atol=4)
     context.close()

@@ -1,13 +1,35 @@
-"""Figures put what they show where it belongs."""
+"""Figures put what they show where it belongs, and draw it in the colour that belongs to it."""
 
+import base64
+import io
+import re
 import warnings
 from inspect import unwrap
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 
-from fashion_compare.report import curve_figures, score_figures, sensitivity_figures, tuning_figures
-from fashion_compare.report.drawing import new_figure, to_svg
+from fashion_compare.report import (
+    class_figures,
+    curve_figures,
+    explanation_figures,
+    mechanism_figures,
+    score_figures,
+    sensitivity_figures,
+    tuning_figures,
+)
+from fashion_compare.report.drawing import Drawn, new_figure, to_svg
+from fashion_compare.report.image_figure import explanation
+from fashion_compare.report.page import _heat_uri
+
+NAMES = [f"class {c}" for c in range(10)]
+# The page's background in both themes, and the colours of the largest value above and below zero.
+PAPER = {"light": (253, 253, 251), "dark": (22, 24, 28)}
+RED, BLUE = (214, 56, 20), (31, 111, 180)
+# Of what is drawn: the largest value, a tenth of it, zero, and the same below zero.
+LEVELS = np.array([[1.0, 0.1, 0.0], [-0.1, -1.0, 0.5]])
 
 
 def point(value: int, mean: float) -> dict[str, Any]:
@@ -91,3 +113,86 @@ def test_a_model_without_a_finished_trial_has_a_panel_that_says_so() -> None:
     assert [row["model"] for row in rows] == ["cnn"]
     assert tuning_figures.has_trials(results)
     assert not tuning_figures.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})
+
+
+def shown(drawn: Drawn, paper: tuple[int, int, int]) -> np.ndarray:
+    """The last image of a figure as it looks on that background, (height, width, 3)."""
+    text = re.findall(r'xlink:href="data:image/png;base64,([^"]+)"', drawn.svg)[-1]
+    image = PIL.Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA")
+    background = PIL.Image.new("RGBA", image.size, (*paper, 255))
+    # Matplotlib writes the last row first and turns it over in the SVG.
+    assert 'transform="scale(1 -1)' in drawn.svg
+    return np.flipud(np.asarray(PIL.Image.alpha_composite(background, image)))[..., :3].astype(float)
+
+
+def blended(share: float, colour: tuple[int, int, int], paper: tuple[int, int, int]) -> np.ndarray:
+    """What a colour that is opaque to that share looks like on a background."""
+    return share * np.array(colour) + (1 - share) * np.array(paper)
+
+
+def averages_of(levels: np.ndarray) -> Drawn:
+    images = np.zeros((1, *levels.shape))
+    return explanation_figures.averages({"images": images, "maps/cnn/Grad-CAM": 0.3 * levels[None]}, ["Bag"])
+
+
+def first_layer_of(levels: np.ndarray) -> Drawn:
+    return explanation_figures.first_layer("cnn", 7.0 * levels[None])
+
+
+def explanation_of(levels: np.ndarray) -> Drawn:
+    said = {"probabilities": [1.0], "model": "cnn", "configuration": "b", "run": 0, "label": None, "answer": 0}
+    blank = np.zeros(levels.shape, np.uint8)
+    return explanation("title", blank, said, {"answer": {"Grad-CAM": 0.002 * levels}}, ["Bag"])
+
+
+@pytest.mark.parametrize("theme", PAPER)
+@pytest.mark.parametrize("draw", [averages_of, first_layer_of, explanation_of])
+def test_a_map_is_as_opaque_as_its_value_is_large(draw: Any, theme: str) -> None:
+    """At a tenth of the peak a tenth of the peak's colour is drawn, above and below zero; at zero nothing is."""
+    # The explanation of one image lies on the image itself, here a blank one.
+    paper = (255, 255, 255) if draw is explanation_of else PAPER[theme]
+    image = shown(draw(LEVELS), paper)
+    rows, columns = LEVELS.shape
+    height, width = image.shape[:2]
+    for (i, j), level in np.ndenumerate(LEVELS):
+        drawn = image[int((i + 0.5) * height / rows), int((j + 0.5) * width / columns)]
+        # Eight bits of opacity, and a colour map of a few hundred steps.
+        np.testing.assert_allclose(drawn, blended(abs(level), RED if level > 0 else BLUE, paper), rtol=0, atol=1.5)
+
+
+def test_heat_over_an_image_is_as_opaque_as_it_is_large() -> None:
+    """In the page's gallery: at most nine tenths, so that the image shows through, and at a tenth a tenth of that."""
+    heat = np.array([[1.0, 0.1, 0.0, -0.1, -1.0]])
+    image = PIL.Image.open(io.BytesIO(base64.b64decode(_heat_uri(heat).partition(",")[2])))
+    drawn = np.asarray(image.convert("RGBA"))[0]
+    assert drawn[:, 3] == pytest.approx([0.9 * 255, 0.09 * 255, 0, 0.09 * 255, 0.9 * 255], abs=0.5)
+    assert {tuple(pixel[:3]) for pixel in drawn[:2]} == {RED}
+    assert {tuple(pixel[:3]) for pixel in drawn[3:]} == {BLUE}
+
+
+def cells(drawn: Drawn) -> set[tuple[str, float]]:
+    """Fill and opacity of a matrix's cells; those at zero are not filled."""
+    found = re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="([^"]*)"', drawn.svg)
+    styles = [dict(part.split(": ") for part in style.split("; ")) for style in found]
+    return {
+        (style["fill"], round(float(style.get("fill-opacity", 1)), 2)) for style in styles if style["fill"] != "none"
+    }
+
+
+@pytest.mark.parametrize(("model", "red", "green", "blue"), [("ffnn", 180, 80, 10), ("cnn", 31, 111, 180)])
+def test_a_cell_is_as_opaque_as_its_value_is_large(model: str, red: int, green: int, blue: int) -> None:
+    """Shares by their square root, accuracies as they are: one colour in both themes, no white mixed in."""
+    confusion = np.zeros((10, 10))
+    confusion[0, :3] = [81, 18, 1]
+    confusion[1:, 0] = 100
+    map_ = np.full((3, 3), 0.1)
+    map_[0] = [1.0, 0.5, 0.0]
+    for drawn, expected in (
+        (class_figures.confusion(model, "baseline", confusion, NAMES), [0.1, 0.42, 0.9, 1.0]),
+        (mechanism_figures.shift_maps({model: {"shift_map": map_}}), [0.1, 0.5, 1.0]),
+    ):
+        found = cells(drawn)
+        assert sorted({opacity for _, opacity in found}) == pytest.approx(expected, abs=0.01)
+        for fill, _ in found:
+            drawn_colour = [int(fill[i : i + 2], 16) for i in (1, 3, 5)]
+            np.testing.assert_allclose(drawn_colour, [red, green, blue], rtol=0, atol=1)

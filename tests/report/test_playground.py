@@ -77,6 +77,21 @@ def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) ->
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
 
 
+def test_heat_is_as_opaque_as_it_is_large(page: Any) -> None:
+    """Of the image shown at first: every pixel's opacity is its share of the highest heat, times nine tenths."""
+    call = """() => {
+        const network = playground.networks.cnn;
+        const passed = playground.forward(network, playground.pictures.subarray(0, 784));
+        const scores = Array.from(passed.at(-1).data);
+        const heat = Array.from(playground.gradCam(network, passed, scores.indexOf(Math.max(...scores))));
+        const drawn = document.getElementById("play-heat").getContext("2d").getImageData(0, 0, 28, 28).data;
+        return [heat, heat.map((_, k) => drawn[4 * k + 3])];
+    }"""
+    heat, opacity = (np.array(values) for values in page.evaluate(call))
+    assert heat.max() > 0
+    np.testing.assert_allclose(opacity / 255, 0.9 * heat / heat.max(), rtol=0, atol=0.005)
+
+
 @pytest.mark.parametrize("normalization", ["none", "batch"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_any_network_of_a_study_can_be_run(page: Any, activation: str, normalization: str) -> None:

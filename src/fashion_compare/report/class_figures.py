@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from fashion_compare.evaluation.roc import RocCurve
-from fashion_compare.report.drawing import CLASS_COLOURS, GRID, INK, MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.drawing import (
+    CLASS_COLOURS,
+    GRID,
+    INK,
+    MODEL_COLOURS,
+    Rows,
+    cell_colours,
+    drawn,
+    new_figure,
+)
 
 
 @drawn
@@ -21,9 +29,8 @@ def confusion(
     figure = new_figure(4.6, 4.4)
     axes = figure.add_subplot()
     axes.grid(visible=False)
-    ramp = mpl.colors.LinearSegmentedColormap.from_list(model, ["#ffffff00", MODEL_COLOURS[model]])
     # Square root: a confusion of 2% must be seen beside a diagonal of 90%.
-    axes.pcolormesh(np.sqrt(shares), cmap=ramp, vmin=0, vmax=10, edgecolors=GRID, linewidth=0.4)
+    axes.pcolormesh(np.sqrt(shares), cmap=cell_colours(model), vmin=0, vmax=10, edgecolors=GRID, linewidth=0.4)
     for i, j in np.ndindex(shares.shape):
         if shares[i, j] >= 0.05:
             axes.text(j + 0.5, i + 0.5, f"{shares[i, j]:.1f}" if shares[i, j] < 9.95 else f"{shares[i, j]:.0f}",

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
@@ -25,6 +26,9 @@ CLASS_COLOURS = (
 # With more of them than this a log axis has no room for ticks within each.
 _DECADES = 3
 INK, GRID = "#123456", "#dddddd"
+# Of the cells of a matrix, the same in both themes, since numbers stand on them. One step beside the models' colours,
+# which an SVG replaces by the theme's.
+_CELL_COLOURS = {"ffnn": "#b4500b", "cnn": "#1f6fb5"}
 
 # Colours that change with the theme; a figure looked at by itself falls back to the light ones.
 _THEMED = {
@@ -83,6 +87,12 @@ def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure in inches; no global state is touched, and no window can open."""
     with mpl.rc_context(SETTINGS):
         return Figure(figsize=(width, height), layout="constrained")
+
+
+def cell_colours(model: str) -> LinearSegmentedColormap:
+    """Return a colour map from nothing at zero to the model's colour, as opaque as the value is large."""
+    colour = _CELL_COLOURS[model]
+    return LinearSegmentedColormap.from_list(model, [f"{colour}00", colour])
 
 
 def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, *, filled: bool = True) -> None:

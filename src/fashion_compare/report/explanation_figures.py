@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -14,8 +14,11 @@ from fashion_compare.classifier.interface import Arrays
 from fashion_compare.explanation.methods import METHODS
 from fashion_compare.report.drawing import CLASS_COLOURS, INK, MODEL_COLOURS, Rows, drawn, new_figure
 
-# Below zero blue, above it red, and nothing at zero: maps with a sign on any background.
-SIGNED = mpl.colors.LinearSegmentedColormap.from_list("signed", ["#1f6fb4", "#1f6fb400", "#d6381400", "#d63814"])
+# Below zero blue, above it red, nothing at zero, and from there on as opaque as the value is large: maps with a sign on
+# any background. An odd number of steps, so that one of them is zero.
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", [(0, "#1f6fb4"), (0.5, "#1f6fb400"), (0.5, "#d6381400"), (1, "#d63814")], N=257
+)
 
 _METHOD_COLOURS = dict(zip(METHODS["cnn"], (CLASS_COLOURS[i] for i in (0, 4, 2, 6, 5)), strict=True))
 
@@ -127,7 +130,7 @@ def averages(arrays: Arrays, class_names: Sequence[str]) -> tuple[str, Figure, R
     """The mean test image of each class, and the mean maps."""
     maps = {name.removeprefix("maps/"): value for name, value in arrays.items() if name.startswith("maps/")}
     figure = new_figure(7.6, 0.85 * (len(maps) + 1) + 0.3)
-    grid = figure.subplots(len(maps) + 1, len(class_names))
+    grid = figure.subplots(len(maps) + 1, len(class_names), squeeze=False)
     rows: Rows = []
     for c, name in enumerate(class_names):
         draw_picture(grid[0, c], arrays["images"][c], "Greys", 0, 255)

@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fashion_compare.report.drawing import GRID, INK, MODEL_COLOURS, Rows, draw_interval, drawn, new_figure
+from fashion_compare.report.drawing import (
+    GRID,
+    INK,
+    MODEL_COLOURS,
+    Rows,
+    cell_colours,
+    draw_interval,
+    drawn,
+    new_figure,
+)
 
 _COLUMNS = 4
 
@@ -88,9 +96,10 @@ def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         reach = len(accuracy) // 2
         axes = figure.add_subplot(1, len(mechanisms), k + 1)
         axes.grid(visible=False)
-        ramp = mpl.colors.LinearSegmentedColormap.from_list(model, ["#ffffff00", MODEL_COLOURS[model]])
         edges = np.arange(-reach, reach + 2) - 0.5
-        axes.pcolormesh(edges, edges, accuracy, cmap=ramp, vmin=0, vmax=100, edgecolors=GRID, linewidth=0.3)
+        axes.pcolormesh(
+            edges, edges, accuracy, cmap=cell_colours(model), vmin=0, vmax=100, edgecolors=GRID, linewidth=0.3
+        )
         for i, j in np.ndindex(accuracy.shape):
             axes.text(j - reach, i - reach, f"{accuracy[i, j]:.0f}", ha="center", va="center", fontsize=5.5,
                       color="white" if accuracy[i, j] > 78 else INK)  # fmt: skip
