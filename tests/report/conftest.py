@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,32 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+COLLECT_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  violations.push(`${event.effectiveDirective} ${event.blockedURI} line ${event.lineNumber} ${event.sample}`);
+});
+"""
+
+
+@contextmanager
+def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
+    """The page at an address; in the end nothing that was done with it broke its Content-Security-Policy or failed."""
+    context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, "offline": True} | options)
+    context.add_init_script(COLLECT_VIOLATIONS)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    yield page
+    assert page.evaluate("violations") == []
+    assert problems == []
+    context.close()
+
+
 @pytest.fixture
 def page(browser: Any, root: Path) -> Iterator[Any]:
     """The report in the browser, without a network."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
-    page = context.new_page()
-    page.goto((root / "report.html").as_uri())
-    yield page
-    context.close()
+    with opened(browser, (root / "report.html").as_uri()) as page:
+        yield page

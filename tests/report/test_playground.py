@@ -150,7 +150,7 @@ def test_a_picture_of_ones_own_is_bright_on_black(
     picture[height // 4 : -height // 4, width // 4 : -width // 4] = ink
     matplotlib.image.imsave(tmp_path / "mine.png", picture)
     page.set_input_files("#play-file", tmp_path / "mine.png")
-    page.wait_for_function("() => location.hash.includes('pixels=')")
+    page.wait_for_url("**pixels=*")
     text = page.evaluate("() => new URLSearchParams(location.hash.slice('#playground?'.length)).get('pixels')")
     pixels = np.frombuffer(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), np.uint8).reshape(28, 28)
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
@@ -216,7 +216,7 @@ def test_a_picture_of_ones_own(page: Any, tmp_path: Path) -> None:
     picture[60:220, 100:180] = 55
     Image.fromarray(picture).save(tmp_path / "mine.png")
     page.locator("#play-file").set_input_files(tmp_path / "mine.png")
-    page.wait_for_function("document.getElementById('play-label').textContent.startsWith('your picture')")
+    page.locator("#play-label").filter(has_text="your picture").wait_for()
     assert "pixels=" in page.url
     # Shown inverted again: white where there is no garment, 255 - 200 where there is.
     call = "() => Array.from(document.getElementById('play-image').getContext('2d').getImageData(0, 0, 28, 28).data)"

@@ -35,6 +35,7 @@ from fashion_compare.report.beside import beside
 from fashion_compare.report.drawing import Drawn, standalone
 from fashion_compare.report.figures import draw_all
 from fashion_compare.report.playground import network_for_page, pictures
+from fashion_compare.report.policy import classes_for_styles, content_security_policy
 from fashion_compare.report.saved import Saved, read_saved
 from fashion_compare.store import make_directory, write_text
 from fashion_compare.study.explain import CELL_IMAGES, read_confused, read_gallery, read_playground
@@ -159,10 +160,13 @@ def _render(
     other: Mapping[str, Any] | None,
 ) -> str:
     package = resources.files("fashion_compare.report") / "templates"
+    svgs, classes = classes_for_styles({name: drawing.svg for name, drawing in drawings.items()})
+    style = (package / "style.css").read_text(encoding="utf-8") + classes
+    script = "\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     return fill(
         "report.html.j2",
         results,
-        figures={name: {"svg": Markup(d.svg), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
+        figures={name: {"svg": Markup(svgs[name]), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         gallery=_gallery_items(read_gallery(results, root), results),
         methods=METHODS,
         shown_first=_SHOWN_FIRST,
@@ -175,8 +179,9 @@ def _render(
         hardest=_hardest_class(results),
         beside=beside(results, other) if other else None,
         challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
-        style=Markup((package / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
-        script=Markup("\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)),  # noqa: S704 - our own files
+        policy=content_security_policy(script, style),
+        style=Markup(style),  # noqa: S704 - our own file, and what Matplotlib wrote
+        script=Markup(script),  # noqa: S704 - our own files
     )
 
 
