@@ -3,9 +3,9 @@
 from threadpoolctl import threadpool_limits
 
 from fashion_compare.classifier.configuration import CnnConfiguration, Configuration, FfnnConfiguration
-from fashion_compare.classifier.interface import Classifier
+from fashion_compare.classifier.interface import Classifier, LayerComplexity
 
-__all__ = ["Classifier", "Configuration", "build"]
+__all__ = ["Classifier", "Configuration", "build", "layers_of"]
 
 
 def build(configuration: Configuration, *, seed: int, mean: float, deviation: float, device: str = "cpu") -> Classifier:
@@ -32,3 +32,16 @@ def build(configuration: Configuration, *, seed: int, mean: float, deviation: fl
             from fashion_compare.classifier.cnn import CnnClassifier
 
             return CnnClassifier(configuration, seed=seed, mean=mean, deviation=deviation, device=device)
+
+
+def layers_of(configuration: Configuration) -> list[LayerComplexity]:
+    """Return what `build(configuration, …).complexity()` does, without the memory that the weights would take."""
+    match configuration:
+        case FfnnConfiguration():
+            from fashion_compare.classifier import ffnn
+
+            return ffnn.layers_of(configuration)
+        case CnnConfiguration():
+            from fashion_compare.classifier import cnn
+
+            return cnn.layers_of(configuration)

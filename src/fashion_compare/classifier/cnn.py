@@ -1,7 +1,7 @@
 """A torch architecture behind the classifier interface. The only module that imports torch for training."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,7 +23,22 @@ from fashion_compare.classifier.interface import (
 from fashion_compare.cnn.lenet import LeNet5
 from fashion_compare.device import set_up_cuda
 
+# By the name in `CnnConfiguration.architecture`; each is made with `dropout` and `batch_norm`.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {"lenet5": LeNet5}
+
 _EVALUATION_BATCH = 500
+
+
+def make_module(configuration: CnnConfiguration) -> nn.Module:
+    """Return the untrained network that `configuration` describes, its weights drawn from torch's generator."""
+    architecture = ARCHITECTURES[configuration.architecture]
+    return architecture(dropout=configuration.dropout, batch_norm=configuration.normalization == "batch")
+
+
+def layers_of(configuration: CnnConfiguration) -> list[LayerComplexity]:
+    """Return the layers of the network that `configuration` describes, in no more memory than their description."""
+    with torch.device("meta"):
+        return complexity(make_module(configuration))
 
 
 class CnnClassifier:
@@ -42,9 +57,7 @@ class CnnClassifier:
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
         # Drawn on the CPU: the same initial weights on every device.
-        self.module: nn.Module = LeNet5(
-            dropout=configuration.dropout, batch_norm=configuration.normalization == "batch"
-        ).to(self._device)
+        self.module = make_module(configuration).to(self._device)
         # One flat vector, weights first, then biases, scales and shifts, as in the network from scratch: an optimiser
         # that walks through ten small tensors spends its time between them, and the penalised part is one slice.
         weights = [p for p in self.module.parameters() if p.ndim > 1]

@@ -26,6 +26,22 @@ PIXELS, CLASSES = 28 * 28, 10
 _EVALUATION_BATCH = 500
 
 
+def layer_sizes(configuration: FfnnConfiguration) -> tuple[int, ...]:
+    """Return the units from the image to the scores."""
+    return (PIXELS, *configuration.hidden_sizes, CLASSES)
+
+
+def layers_of(configuration: FfnnConfiguration) -> list[LayerComplexity]:
+    """Return the layers with parameters: a dense one costs fan_in·fan_out multiply-accumulates."""
+    layers = []
+    for i, (fan_in, fan_out) in enumerate(itertools.pairwise(layer_sizes(configuration)), start=1):
+        kind, parameters, products = f"dense {fan_in} → {fan_out}", (fan_in + 1) * fan_out, fan_in * fan_out
+        layers.append(LayerComplexity(f"dense{i}", kind, (fan_out,), parameters, products))
+        if configuration.normalization == "batch" and i <= len(configuration.hidden_sizes):
+            layers.append(LayerComplexity(f"norm{i}", "batch normalisation", (fan_out,), 2 * fan_out, 0))
+    return layers
+
+
 class FfnnClassifier:
     """Adapts `scratch.Network`: flattens and normalises images, walks through batches."""
 
@@ -33,7 +49,7 @@ class FfnnClassifier:
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
         self.network = Network(
-            (PIXELS, *configuration.hidden_sizes, CLASSES),
+            layer_sizes(configuration),
             seed=seed,
             activation=configuration.activation,
             initialization=configuration.initialization,
@@ -178,14 +194,8 @@ class FfnnClassifier:
                 aside[...] = value
 
     def complexity(self) -> list[LayerComplexity]:
-        """Return the layers with parameters: a dense one costs fan_in·fan_out multiply-accumulates."""
-        layers = []
-        for i, (fan_in, fan_out) in enumerate(itertools.pairwise(self.network.layer_sizes), start=1):
-            kind, parameters, products = f"dense {fan_in} → {fan_out}", (fan_in + 1) * fan_out, fan_in * fan_out
-            layers.append(LayerComplexity(f"dense{i}", kind, (fan_out,), parameters, products))
-            if i <= len(self.network.norms):
-                layers.append(LayerComplexity(f"norm{i}", "batch normalisation", (fan_out,), 2 * fan_out, 0))
-        return layers
+        """Return the layers with parameters."""
+        return layers_of(self._configuration)
 
 
 def _optimizer(configuration: FfnnConfiguration, weights: slice) -> Optimizer:

@@ -89,12 +89,12 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     root = plan.root_of(out, study.name, dataset)
     identity = plan.data_identity(dataset)
     described = results.describe_dataset(dataset, study)
-    count = _side_by_side(engine)
     total = Outcome()
     check_inside(root, out)
     _check_keep(engine, root)
     runs = _planned(study, parts, source, identity, root)
     _check_images(runs, dataset)
+    count = _side_by_side(engine, runs, dataset)
     with exclusive(root) as check, ExitStack() as stack:
         refuse_links_out(root)
         archive = _kept(engine, root, check, stack)
@@ -123,7 +123,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             total.add(replace(outcome, failures={}))
             return outcome
 
-        resources.check_disk(runs, count, root)
+        resources.check_disk(runs, count, root, dataset)
         _claim(runs, tuning.tuners(study, source, identity, root))
         whole = _described(study, described, root)
         _announce(f"{len(runs)} runs in {root}", count, study, engine, device)
@@ -159,14 +159,14 @@ def _conclude(total: "Outcome", tuners: "list[Tuner]") -> None:
         raise typer.Exit(1)
 
 
-def _side_by_side(engine: Engine) -> int:
+def _side_by_side(engine: Engine, runs: "list[Run]", dataset: "Dataset") -> int:
     """Return how many runs to do at a time: as many as there are cores, or as asked for, and as memory allows here."""
     from fashion_compare import console
     from fashion_compare.study.local import available_cores
     from fashion_compare.study.resources import fitting_side_by_side
 
     wished = engine.workers or available_cores()
-    count = wished if engine.scheduler else fitting_side_by_side(wished)
+    count = wished if engine.scheduler else fitting_side_by_side(wished, runs, dataset)
     if count < wished:
         console.say(f"Memory is free for {count} of {wished} runs side by side: {count} at a time.")
     return count

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fashion_compare.classifier import build
+from fashion_compare.classifier import layers_of
 from fashion_compare.comparison.best import best_configuration
 from fashion_compare.comparison.calibration import calibration
 from fashion_compare.comparison.classes import class_differences, confusion_changes
@@ -239,8 +239,8 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _complexity(configuration: Any) -> dict[str, Any]:
-    """Return the layers of a model and their sums; the classifier is built for it, not trained."""
-    layers = [layer.as_dict() for layer in build(configuration, seed=0, mean=0.0, deviation=1.0).complexity()]
+    """Return the layers of a model and their sums."""
+    layers = [layer.as_dict() for layer in layers_of(configuration)]
     parameters = sum(layer["parameters"] for layer in layers)
     forward = sum(layer["multiply_accumulates"] for layer in layers)
     return {
