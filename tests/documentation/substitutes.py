@@ -115,8 +115,8 @@ COMMANDS: dict[str, Instead | Start | Parsed] = {
 # Python blocks by title that are only compiled.
 COMPILED = {
     "slurm.py": "needs a SLURM cluster",
-    "configuration.py": "a line of a class; the study on the same page needs it",
-    "cnn.py": "two lines of a method",
+    "configuration.py": "a line of a class; test_add_a_model.py puts it there",
+    "cnn.py": "a line of a module; test_add_a_model.py puts it there",
 }
 
 # Study files by title, and what is made smaller before they are written.

@@ -19,8 +19,9 @@ import typer
 from PIL import Image
 
 from fashion_compare.cli import app
+from fashion_compare.errors import UserError
 from fashion_compare.study.spec import load_study, parse_study
-from tests.documentation.pages import PAGES, ROOT, Block, blocks, commands, mentioned, name_of
+from tests.documentation.pages import DOCS, PAGES, ROOT, Block, blocks, commands, mentioned, name_of
 from tests.documentation.substitutes import COMMANDS, COMPILED, FIRST, SMALLER, STUDIES, UNKNOWN, Instead, Parsed, Start
 
 EXECUTED = [page for page in PAGES if any(block.language in ("bash", "python", "yaml") for block in blocks(page))]
@@ -181,7 +182,10 @@ def do_study(block: Block, desk: Desk) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_in_prose_are_ones_that_the_program_takes(page: Path) -> None:
-    """What stands between backticks or indented is read by the program's own parser, with its placeholders."""
+    """What stands between backticks or indented is read by the program's own parser, with its placeholders.
+
+    A study that it names is a shipped one, or a file beside the page.
+    """
     for command in mentioned(page):
         _, name, *words = shlex.split(command)
         if name in ("--help", "--version", "COMMAND") or "[OPTIONS]" in words:
@@ -189,7 +193,29 @@ def test_commands_in_prose_are_ones_that_the_program_takes(page: Path) -> None:
         group = typer.main.get_command(app)
         assert name in group.commands, command
         if words:
-            group.commands[name].make_context(name, words)
+            study = group.commands[name].make_context(name, words).params.get("study")
+            # Placeholders are in capitals.
+            if study is not None and not study.isupper():
+                load_study(str(page.parent / study) if study.endswith(".yaml") else study)
+
+
+def test_a_study_in_prose_that_is_not_shipped_would_be_noticed(tmp_path: Path) -> None:
+    """Neither under a name that no shipped study has, nor as a file that is not there."""
+    page = tmp_path / "page.md"
+    for study in ("full-without-tuning", "nowhere/study.yaml"):
+        page.write_text(f"It is made by\n\n    fashion-compare run {study}\n", encoding="utf-8")
+        with pytest.raises(UserError, match=study):
+            test_commands_in_prose_are_ones_that_the_program_takes(page)
+
+
+def test_the_study_of_the_documented_results_is_full_without_tuning() -> None:
+    """All else that the shipped study declares is in the file beside the results, whose seeds and settings it has."""
+    full, documented = load_study("full"), load_study(str(DOCS / "results" / "study.yaml"))
+    text = (DOCS / "results.md").read_text(encoding="utf-8")
+    named = {"name": documented.name, "description": documented.description, "tuning": None}
+    assert documented == full.model_copy(update=named)
+    assert text.startswith(f"# Study “{documented.name}” on fashion-mnist\n\n{documented.description}\n")
+    assert f"seeds {', '.join(map(str, documented.seeds))}\n" in text
 
 
 def test_no_substitute_is_left_over() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fashion_compare.data.sources import resolve
 from fashion_compare.report.page import write_report
+from fashion_compare.store import write_text
 from fashion_compare.study import engine, plan, results, spec
 from fashion_compare.study.explain import make_explanations
 from fashion_compare.study.worker import dataset_of
@@ -41,6 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_explanations(study, found["best"], dataset, root, lambda _: None)
     found = results.with_explanations(found, study, root)
     results.write_results(found, root)
+    write_text(root / "study.yaml", spec.to_yaml(study))
     write_report(found, root)
     return root
 

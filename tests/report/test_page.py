@@ -8,8 +8,10 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from fashion_compare.report import words
 from fashion_compare.report.document import write_document
 from fashion_compare.report.page import write_report
 from fashion_compare.report.summary import summary_table
@@ -235,11 +237,36 @@ def test_the_results_as_a_document(root: Path, tmp_path: Path) -> None:
         assert f"| {held['complexity']['parameters']:,} | {held['complexity']['multiply_accumulates']:,} |" in text
     shown = re.findall(r"\]\((results/[a-z-]+\.svg)\)", text)
     assert "results/overview.svg" in shown
-    assert sorted(shown) == sorted(str(file.relative_to(path.parent)) for file in path.parent.glob("results/*"))
+    files = [*shown, "results/study.yaml"]
+    assert sorted(files) == sorted(file.relative_to(path.parent).as_posix() for file in path.parent.glob("results/*"))
+    # It says how to make it again, from the very study.
+    assert "\n\n    fashion-compare run results/study.yaml --data synthetic\n\n" in text
+    assert spec.load_study(str(path.parent / "results" / "study.yaml")) == spec.parse_study(STUDY, "test")
     # It is text, neither escaped nor with gaps.
     assert "&#" not in text
     assert "\n\n\n" not in text
     assert found["environment"]["git_commit"] is None or found["environment"]["git_commit"] in text
+
+
+def test_the_documents_tables_have_the_columns_of_the_tables_of_metrics(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metric more is a column more: of its name, its rule and its numbers, in every table over the metrics."""
+    monkeypatch.setitem(words.METRIC_NAMES, "brier", "Brier score")
+    monkeypatch.delitem(words.CLASS_SCORES, "recall")
+    found = json.loads((root / "results.json").read_text())
+    for model in found["models"].values():
+        for configuration in model["configurations"].values():
+            configuration["interval"]["test"]["brier"] = {"mean": 0.1234, "interval": [0.1, 0.2]}
+    text = write_document(found, root, tmp_path / "results.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\|$\n)+", text, re.MULTILINE)
+    for table in tables:
+        head, rule, *rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
+        assert {len(line) for line in (rule, *rows)} == {len(head)}, head
+    (ffnn,) = [table for table in tables if table.startswith("| ffnn |")]
+    assert ffnn.startswith("| ffnn | accuracy | macro F1 | macro AUC | log loss | Brier score | accuracy against")
+    assert ffnn.count(" 0.1234 [0.1000, 0.2000] |") == 2
+    assert re.search(r"^\| ffnn [^|]+, test set, % \| precision \| F1 \| AUC \|$", text, re.MULTILINE)
 
 
 def test_what_is_said_of_classes_and_of_both_models_together(root: Path) -> None:

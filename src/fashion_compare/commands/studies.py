@@ -110,7 +110,8 @@ def tune(
 def report(
     directory: options.StudyDirectory,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write the results as a Markdown file as well, its figures beside it.")
+        Path | None,
+        typer.Option(help="Write the results as a Markdown file as well, figures and study.yaml beside it."),
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(help="Put another study's results beside these, from its directory.")

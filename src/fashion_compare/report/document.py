@@ -15,14 +15,14 @@ from fashion_compare.store import make_directory, write_text
 
 
 def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
-    """Write the results' numbers and sentences to `path`, and the figures that it shows to a folder beside it.
+    """Write the results' numbers and sentences to `path`, and its figures and the study to a folder beside it.
 
     Only figures of aggregates: none shows an image of the data set.
 
     Args:
         results: the content of results.json.
         root: the study's directory, in which `write_report` has drawn the figures.
-        path: ends in ``.md``; the figures go to the folder of that name without the ending.
+        path: ends in ``.md``; figures and ``study.yaml`` go to the folder of that name without the ending.
 
     Raises:
         UserError: it cannot be written.
@@ -37,6 +37,7 @@ def write_document(results: Mapping[str, Any], root: Path, path: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(set(re.findall(rf"\({re.escape(folder.name)}/([a-z-]+)\.svg\)", text))):
             shutil.copyfile(root / "figures" / f"{name}.svg", folder / f"{name}.svg")
+        shutil.copyfile(root / "study.yaml", folder / "study.yaml")
     except OSError as error:
         raise UserError(f"cannot write figures to {folder}: {error.strerror}; check space and rights") from error
     return path

@@ -43,7 +43,6 @@ from fashion_compare.study.faithful import ALIKE
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
 _SCRIPTS = ("script.js", "explore.js", "picture.js", "playground.js")
-_METRICS = tuple(words.METRIC_NAMES)
 
 
 def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None = None) -> Path:
@@ -100,7 +99,7 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
     return environment.get_template(template).render(
         results=results,
         words=words,
-        metrics=_METRICS,
+        metrics=list(words.METRIC_NAMES),
         metric_names=words.METRIC_NAMES,
         model_names=MODEL_NAMES,
         comparisons=_by_configuration(results),

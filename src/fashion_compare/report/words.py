@@ -1,6 +1,7 @@
 """The report's sentences that are made from numbers: each function takes results and returns what they say."""
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,13 @@ METRIC_NAMES = {
     "auc_macro_ovr": "macro AUC",
     "loss": "log loss",
 }
+# Of a class: what each score is called, and its mean over classes.
+CLASS_SCORES = {
+    "precision": ("precision", "precision_macro"),
+    "recall": ("recall", "recall_macro"),
+    "f1": ("F1", "f1_macro"),
+    "auc": ("AUC", "auc_macro_ovr"),
+}
 
 
 def data_notice(data: Mapping[str, Any]) -> str:
@@ -30,6 +38,14 @@ def data_notice(data: Mapping[str, Any]) -> str:
             f"{data['name']}, known by its hashes alone."
         )
     return ""
+
+
+def run_command(study_file: str, data: Mapping[str, Any]) -> str:
+    """Return the command that makes the runs again, on the same data."""
+    command = f"fashion-compare run {shlex.quote(study_file)}"
+    if data["is_stand_in"]:
+        return f"{command} --data synthetic"
+    return command if data["name"] == "fashion-mnist" else f"{command} --data DIR --any-idx"
 
 
 def headline(results: Mapping[str, Any]) -> str:
