@@ -237,6 +237,41 @@ def test_points_carry_their_sign(value: float, text: str) -> None:
     assert wording.parameter_name("l1") == "L1 penalty"
 
 
+@pytest.mark.parametrize(
+    ("metric", "interval", "score", "difference"),
+    [
+        ("accuracy", (-1.42, 2.42), (0.0, 1.0), (-1.0, 1.0)),
+        ("auc_macro_ovr", (0.9, 1.1), (0.9, 1.0), (0.9, 1.0)),
+        ("f1_macro", (0.2, 0.8), (0.2, 0.8), (0.2, 0.8)),
+        ("ece", (-0.1, 0.3), (0.0, 0.3), (-0.1, 0.3)),
+        ("brier", (-0.5, 2.5), (0.0, 2.0), (-0.5, 2.0)),
+        ("loss", (-0.5, 7.5), (0.0, 7.5), (-0.5, 7.5)),
+        ("nll", (-69.1, 87.4), (0.0, 87.4), (-69.1, 87.4)),
+    ],
+)
+def test_intervals_are_shown_as_far_as_values_can_be(
+    metric: str, interval: tuple[float, float], score: tuple[float, float], difference: tuple[float, float]
+) -> None:
+    """Shares from 0 to 1, Brier's sum over classes to 2, a log loss without end; differences of shares 1 either way."""
+    assert wording.score_interval(interval, metric) == score
+    assert wording.difference_interval(interval, metric) == difference
+
+
+def test_findings_print_no_impossible_difference() -> None:
+    """Of intervals beyond 100 points: in what a setting did, in who won, and, at 200, between two changes."""
+    held = head_to_head("undecided", 3)
+    row = held["best"]["comparisons"][1]
+    row["mean"], row["interval"] = 0.03, [-1.89, 1.95]
+    assert "+3.00 points of test accuracy, 95% interval [−100.00, +100.00]" in one(rules.winner(held), "winner_best")
+    points = [
+        {"value": 0.1, "change": {"mean": -0.5, "interval": [-2.42, 1.42]}, "together": {}},
+        {"value": 0.01, "change": None, "together": {}},
+    ]
+    entry = {"parameter": "learning_rate", "span": 0.5, "points": points, "usable": [0.01]}
+    assert "0.1: −50.00 points [−100.00, +100.00]" in one(rules.influence("ffnn", entry), "influence")
+    assert wording.lead_interval((-3.0, 1.5)) == (-2.0, 1.5)
+
+
 @pytest.mark.parametrize(("value", "text"), [(0.254, "0.25"), (-0.254, "−0.25"), (-0.004, "0.00"), (0.0, "0.00")])
 def test_correlations_have_two_digits(value: float, text: str) -> None:
     """With the minus as typography has it, and none before zero."""

@@ -41,6 +41,22 @@ def test_verdicts(changes: dict[str, Any], said: str) -> None:
     assert words.verdict(comparison(**changes)) == said
 
 
+@pytest.mark.parametrize(
+    ("metric", "smallest", "shown"),
+    [
+        ("accuracy", 0.0123, "these seeds could have shown 1.23 points;"),
+        ("accuracy", 1.96, "these seeds could have shown no difference of any size;"),
+        ("loss", 1.96, "these seeds could have shown 1.9600;"),
+    ],
+)
+def test_no_impossible_difference_could_have_been_shown(metric: str, smallest: float, shown: str) -> None:
+    """Where seeds spread so much that only more than 100 points would have been decided, none would have been."""
+    row = comparison(metric=metric, smallest_difference_shown=smallest) | {
+        "p": 0.5, "p_holm": 0.5, "family": 5, "p_sign_flip": None, "probability_better": 0.5,
+    }  # fmt: skip
+    assert shown in words.evidence(row)
+
+
 def difference(c: int, mean: float, verdict: str, metric: str = "f1") -> dict[str, Any]:
     return {"class": c, "metric": metric, "mean": mean, "interval": [mean - 0.01, mean + 0.01], "verdict": verdict}
 

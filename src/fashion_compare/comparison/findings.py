@@ -8,6 +8,7 @@ from fashion_compare.comparison.mechanism_findings import mechanism_findings
 from fashion_compare.comparison.wording import (
     Finding,
     along,
+    difference_interval,
     finding,
     parameter_name,
     percent,
@@ -141,7 +142,7 @@ def influence(model: str, entry: Mapping[str, Any]) -> list[Finding]:
     for point in entry["points"]:
         if point["change"] is None:
             continue
-        low, high = point["change"]["interval"]
+        low, high = difference_interval(point["change"]["interval"])
         change = f"{points(point['change']['mean'])} points [{points(low)}, {points(high)}]"
         parts.append(f"{setting(point['value'])}{along(point['together'])}: {change}")
     base = next(point for point in entry["points"] if point["change"] is None)
@@ -203,7 +204,7 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
     found = []
     for pairing, held in head_to_head.items():
         row = next(row for row in held["comparisons"] if row["metric"] == "accuracy")
-        low, high = row["interval"]
+        low, high = difference_interval(row["interval"])
         difference = f"{points(row['mean'])} points of test accuracy, 95% interval [{points(low)}, {points(high)}]"
         a, b = row["a"], row["b"]
         names = f"{a['model']} ({a['configuration']}) against {b['model']} ({b['configuration']})"

@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.statistics import MINIMUM_SEEDS
-from fashion_compare.comparison.wording import Finding, chance, correlation, finding, percent, points
+from fashion_compare.comparison.wording import (
+    Finding,
+    chance,
+    correlation,
+    difference_interval,
+    finding,
+    lead_interval,
+    percent,
+    points,
+)
 
 _PROBES = {
     "shift": "shifts",
@@ -230,7 +239,7 @@ def _evidence(held: Mapping[str, Any]) -> str:
 def _ends(held: Mapping[str, Any], ahead: str) -> tuple[float, float]:
     """Return the interval of a lead in points, low to high, seen from the model that is ahead."""
     sign = 100 if ahead == "cnn" else -100
-    low, high = sorted(sign * end for end in held["lead"]["interval"])
+    low, high = sorted(sign * end for end in lead_interval(held["lead"]["interval"]))
     return low, high
 
 
@@ -239,5 +248,5 @@ def _listed(names: list[str]) -> str:
 
 
 def _interval(held: Mapping[str, Any], shown: Callable[[float], str]) -> str:
-    low, high = held["interval"]
+    low, high = difference_interval(held["interval"])
     return f"{shown(held['mean'])} [{shown(low)}, {shown(high)}]"

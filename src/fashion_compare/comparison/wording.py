@@ -1,9 +1,14 @@
 """How numbers, settings and findings are put into words, everywhere the same."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Finding = dict[str, Any]
+# Scores are shares, from 0 to 1, but for these: a sum of squares over classes, and losses, which have no largest value.
+_LARGEST = {"brier": 2.0, "loss": math.inf, "nll": math.inf}
+# What cuts an interval off where no value can be.
+Cut = Callable[[Sequence[float]], tuple[float, float]]
 
 # Of a loss near 0 a rise can be of any size, and says no more beyond this.
 _LARGEST_RISE = 10.0
@@ -56,6 +61,28 @@ def setting(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def score_interval(interval: Sequence[float], metric: str = "accuracy") -> tuple[float, float]:
+    """Return a score's interval as it is shown: cut off where no score can be, which Student's t does not know of."""
+    return max(interval[0], 0.0), min(interval[1], _LARGEST.get(metric, 1.0))
+
+
+def difference_interval(interval: Sequence[float], metric: str = "accuracy") -> tuple[float, float]:
+    """Return the interval of a difference of two scores as it is shown; correlations, from -1 to 1, are cut alike.
+
+    Zero is in it if it was before, so that a verdict and its interval agree.
+    """
+    return _within(interval, _LARGEST.get(metric, 1.0))
+
+
+def lead_interval(interval: Sequence[float]) -> tuple[float, float]:
+    """Return the interval of a difference between two changes of a share as it is shown: at most 2 either way."""
+    return _within(interval, 2.0)
+
+
+def _within(interval: Sequence[float], furthest: float) -> tuple[float, float]:
+    return max(interval[0], -furthest), min(interval[1], furthest)
 
 
 def along(together: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fashion_compare.comparison.wording import percent, points
+from fashion_compare.comparison.wording import Cut, difference_interval, lead_interval, percent, points, score_interval
 from fashion_compare.report.words import METRIC_NAMES
 
 Row = dict[str, Any]
@@ -39,7 +39,11 @@ def _scores(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Row
                 scores = (own["interval"]["test"]["accuracy"], other["interval"]["test"]["accuracy"])
                 seeds = f"{len(own['runs'])} and {len(other['runs'])} seeds"
                 note = seeds if own["config"] == other["config"] else f"{seeds}; other settings"
-                yield {"what": f"{model} {name}", **_said(scores, lambda value: percent(value, 2)), "note": note}
+                yield {
+                    "what": f"{model} {name}",
+                    **_said(scores, score_interval, lambda value: percent(value, 2)),
+                    "note": note,
+                }
 
 
 def _leads(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Row]:
@@ -48,23 +52,27 @@ def _leads(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Row]
         for own in held["comparisons"]:
             for other in second["head_to_head"].get(pairing, {"comparisons": []})["comparisons"]:
                 if own["metric"] == other["metric"] == "accuracy":
-                    yield _lead(f"{pairing}, test {METRIC_NAMES['accuracy']}", own, own, other, other)
+                    what = f"{pairing}, test {METRIC_NAMES['accuracy']}"
+                    yield _lead(what, (own, own), (other, other), difference_interval)
     for own in first["probe_leads"]:
         for other in second["probe_leads"]:
             if own["probe"] == other["probe"]:
-                yield _lead(f"accuracy kept: {own['probe']}", own["lead"], own, other["lead"], other)
+                yield _lead(f"accuracy kept: {own['probe']}", (own["lead"], own), (other["lead"], other), lead_interval)
     gaps = [(held["experiments"] or {}).get("permutation", {}).get("cnn_minus_ffnn") for held in (first, second)]
     if all(gaps):
-        yield _lead("change with permuted pixels", gaps[0]["lead"], gaps[0], gaps[1]["lead"], gaps[1])
+        own, other = gaps
+        yield _lead("change with permuted pixels", (own["lead"], own), (other["lead"], other), lead_interval)
 
 
-def _lead(what: str, own: Any, of_own: Any, other: Any, of_other: Any) -> Row:
-    note = f"{of_own['verdict']}; {of_other['verdict']}"
-    return {"what": what, **_said((own, other), points), "note": note}
+def _lead(what: str, own: tuple[Any, Any], other: tuple[Any, Any], shown_interval: Cut) -> Row:
+    """Return a row from two pairs of an estimate and what has the verdict on it."""
+    note = f"{own[1]['verdict']}; {other[1]['verdict']}"
+    return {"what": what, **_said((own[0], other[0]), shown_interval, points), "note": note}
 
 
-def _said(estimates: tuple[Any, Any], shown: Callable[[float], str]) -> dict[str, str]:
-    words = [
-        f"{shown(held['mean'])} [{shown(held['interval'][0])}, {shown(held['interval'][1])}]" for held in estimates
-    ]
+def _said(estimates: tuple[Any, Any], shown_interval: Cut, shown: Callable[[float], str]) -> dict[str, str]:
+    words = []
+    for held in estimates:
+        low, high = shown_interval(held["interval"])
+        words.append(f"{shown(held['mean'])} [{shown(low)}, {shown(high)}]")
     return dict(zip(("first", "second"), words, strict=True))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fashion_compare.comparison.wording import percent, points
+from fashion_compare.comparison.wording import difference_interval, percent, points
 from fashion_compare.report import words
 from fashion_compare.report.console_table import ConsoleTable, Row
 
@@ -29,7 +29,7 @@ def _scores(found: Mapping[str, Any], images: int) -> ConsoleTable:
     rows = []
     for row in found["comparisons"]:
         metric = row["metric"]
-        low, high = (words.signed(bound, metric) for bound in row["interval"])
+        low, high = (words.signed(bound, metric) for bound in difference_interval(row["interval"], metric))
         means = [words.number(found[side]["interval"][metric]["mean"], metric) for side in ("a", "b")]
         difference = f"{words.signed(row['mean'], metric)}\n[{low}, {high}]"
         rows.append((words.METRIC_NAMES[metric], *means, difference, words.verdict(row)))
@@ -52,7 +52,7 @@ def _classes(found: Mapping[str, Any], class_names: Sequence[str]) -> ConsoleTab
             continue
         c = row["class"]
         means = [_mean([run["per_class"][c]["f1"] for run in found[side]["runs"]]) for side in ("a", "b")]
-        low, high = row["interval"]
+        low, high = difference_interval(row["interval"])
         difference = f"{points(row['mean'])}\n[{points(low)}, {points(high)}]"
         rows.append((class_names[c], *(f"{100 * mean:.2f}" for mean in means), difference, row["verdict"]))
     return _table("\nF1 by class, verdicts by Holm over classes", "class", "A is", rows)

@@ -15,6 +15,8 @@ from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.wording import Cut
+
 Rows = list[dict[str, Any]]
 
 MODEL_COLOURS = {"ffnn": "#b4500a", "cnn": "#1f6fb4"}
@@ -95,9 +97,15 @@ def cell_colours(model: str) -> LinearSegmentedColormap:
     return LinearSegmentedColormap.from_list(model, [f"{colour}00", colour])
 
 
-def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, *, filled: bool = True) -> None:
-    """Draw a mean with its interval, in percent."""
-    axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=colour, linewidth=1.6)
+def percent_ends(row: Mapping[str, Any], cut: Cut) -> tuple[float, float]:
+    """Return the ends of a row's interval in percent, cut off where no value can be; the row keeps its own."""
+    low, high = cut((row["low"], row["high"]))
+    return 100 * low, 100 * high
+
+
+def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, cut: Cut, *, filled: bool = True) -> None:
+    """Draw a mean with its interval, in percent, from left to right."""
+    axes.plot(percent_ends(row, cut), [y, y], color=colour, linewidth=1.6)
     axes.plot(100 * row["mean"], y, "D", color=colour, markersize=5, markerfacecolor=colour if filled else "white")
 
 

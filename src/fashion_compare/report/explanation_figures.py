@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Arrays
+from fashion_compare.comparison.wording import difference_interval
 from fashion_compare.explanation.methods import METHODS
 from fashion_compare.report.drawing import CLASS_COLOURS, INK, MODEL_COLOURS, Rows, drawn, new_figure
 
@@ -74,7 +75,7 @@ def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
             )
             for at, step in enumerate(held["randomised"], start=1):
                 low, high = step["correlation"]["interval"]
-                axes.plot([at, at], [low, high], color=colour, linewidth=1.3)
+                axes.plot([at, at], difference_interval((low, high)), color=colour, linewidth=1.3)
                 rows.append(
                     {"model": model, "method": held["method"], "layer": step["layer"],
                      "mean": step["correlation"]["mean"], "low": low, "high": high}

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.wording import Cut, difference_interval, score_interval
 from fashion_compare.report.drawing import (
     GRID,
     INK,
@@ -16,6 +17,7 @@ from fashion_compare.report.drawing import (
     draw_interval,
     drawn,
     new_figure,
+    percent_ends,
 )
 
 _COLUMNS = 4
@@ -128,7 +130,7 @@ def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         x = range(len(own))
         axes.plot(x, [100 * row["mean"] for row in own], color=MODEL_COLOURS[model], linewidth=1.2)
         for at, row in zip(x, own, strict=True):
-            axes.plot([at, at], [100 * row["low"], 100 * row["high"]], color=MODEL_COLOURS[model], linewidth=1.6)
+            axes.plot([at, at], percent_ends(row, score_interval), color=MODEL_COLOURS[model], linewidth=1.6)
             axes.plot(at, 100 * row["mean"], "o", color=MODEL_COLOURS[model], markersize=4)
         axes.set_xticks(x, [row["layer"] for row in own], rotation=30)
         axes.set_title(model)
@@ -150,7 +152,7 @@ def permutation(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     figure = new_figure(7.2, 0.7 + 0.4 * len(rows))
     axes = figure.add_subplot()
     for k, row in enumerate(rows):
-        draw_interval(axes, row, -k, MODEL_COLOURS[row["model"]])
+        draw_interval(axes, row, -k, MODEL_COLOURS[row["model"]], difference_interval)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks([-k for k in range(len(rows))], [row["model"] for row in rows])
     axes.set_ylim(-len(rows) + 0.5, 0.5)
@@ -182,7 +184,7 @@ def training_sizes(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     axes.legend()
     if lead:
         axes = figure.add_subplot(1, 2, 2)
-        _band(axes, lead, "images", INK, "lead")
+        _band(axes, lead, "images", INK, "lead", difference_interval)
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xscale("log")
         axes.set_xlabel("training images (log scale)")
@@ -199,15 +201,11 @@ def _flat(estimate: Mapping[str, Any]) -> dict[str, float]:
     return {"mean": estimate["mean"], "low": low, "high": high}
 
 
-def _band(axes: Axes, rows: Sequence[Mapping[str, Any]], x: str, colour: str, label: str) -> None:
+def _band(
+    axes: Axes, rows: Sequence[Mapping[str, Any]], x: str, colour: str, label: str, cut: Cut = score_interval
+) -> None:
     """Draw means in percent or points with their intervals as a band."""
     at = [row[x] for row in rows]
-    axes.fill_between(
-        at,
-        [100 * row["low"] for row in rows],
-        [100 * row["high"] for row in rows],
-        color=colour,
-        alpha=0.2,
-        linewidth=0,
-    )
+    ends = [percent_ends(row, cut) for row in rows]
+    axes.fill_between(at, [low for low, _ in ends], [high for _, high in ends], color=colour, alpha=0.2, linewidth=0)
     axes.plot(at, [100 * row["mean"] for row in rows], "o-", color=colour, linewidth=1.3, markersize=3, label=label)

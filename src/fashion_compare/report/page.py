@@ -21,10 +21,12 @@ from fashion_compare.comparison.fitting import GAP, RISE
 from fashion_compare.comparison.wording import (
     along,
     correlation,
+    difference_interval,
     parameter_name,
     percent,
     points,
     relative_rise,
+    score_interval,
     setting,
 )
 from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
@@ -95,6 +97,8 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
         "thousands": lambda value: f"{value:,}",
         "count": words.count,
         "correlation": correlation,
+        "score_interval": score_interval,
+        "difference_interval": difference_interval,
     }
     return environment.get_template(template).render(
         results=results,

@@ -6,8 +6,17 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from fashion_compare.comparison.wording import along, setting
-from fashion_compare.report.drawing import INK, MODEL_COLOURS, Rows, draw_interval, drawn, log_ticks, new_figure
+from fashion_compare.comparison.wording import along, difference_interval, score_interval, setting
+from fashion_compare.report.drawing import (
+    INK,
+    MODEL_COLOURS,
+    Rows,
+    draw_interval,
+    drawn,
+    log_ticks,
+    new_figure,
+    percent_ends,
+)
 from fashion_compare.report.words import trained_on
 
 
@@ -24,7 +33,7 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         colour = MODEL_COLOURS[row["model"]]
         for accuracy in row["seeds"].split():
             axes.plot(100 * float(accuracy), y + 0.25, "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
-        draw_interval(axes, row, y, colour)
+        draw_interval(axes, row, y, colour, score_interval)
     axes.set_yticks(range(len(rows)), [f"{row['model']}  {row['configuration']}" for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("test accuracy (%)")
@@ -43,9 +52,8 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     for row in rows:
         chosen = (row["model"], row["configuration"]) in best
         colour, weight = MODEL_COLOURS[row["model"]], 1.0 if chosen else 0.45
-        axes.plot(
-            [row["seconds"]] * 2, [100 * row["low"], 100 * row["high"]], color=colour, alpha=weight, linewidth=1.4
-        )
+        ends = percent_ends(row, score_interval)
+        axes.plot([row["seconds"]] * 2, ends, color=colour, alpha=weight, linewidth=1.4)
         marker = axes.plot(row["seconds"], 100 * row["mean"], "D" if chosen else "o", color=colour, alpha=weight)[0]
         marker.set_markersize(7 if chosen else 4.5)
         if chosen:
@@ -89,7 +97,8 @@ def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[st
         colour = MODEL_COLOURS[row["model"]]
         axes.plot([100 * d for d in source["differences"]], [y + 0.25] * len(source["differences"]), "o", color=colour,
                   alpha=0.6, markersize=3.5, markeredgewidth=0)  # fmt: skip
-        draw_interval(axes, row, y, colour, filled=row["verdict"] in ("better", "worse"))
+        decided = row["verdict"] in ("better", "worse")
+        draw_interval(axes, row, y, colour, difference_interval, filled=decided)
     axes.set_yticks(range(len(rows)), [f"{row['model']}  {row['configuration']}" for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel(f"difference of test {label} from the model's baseline (percentage points)")
@@ -128,7 +137,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.axvline(0, color=INK, linewidth=1)
         own = [row for row in rows if row["model"] == model]
         for y, row in enumerate(own):
-            draw_interval(axes, row, y, MODEL_COLOURS[model])
+            draw_interval(axes, row, y, MODEL_COLOURS[model], difference_interval)
         axes.set_yticks(range(len(own)), [f"{row['parameter']} = {row['value']}" for row in own], fontsize=8)
         axes.invert_yaxis()
         axes.set_title(model)

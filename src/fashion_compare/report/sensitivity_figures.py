@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from fashion_compare.comparison.sensitivity import value_order
-from fashion_compare.comparison.wording import parameter_name, setting
-from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.comparison.wording import parameter_name, score_interval, setting
+from fashion_compare.report.drawing import MODEL_COLOURS, Rows, drawn, new_figure, percent_ends
 
 _COLUMNS = 3
 # From so many values on, a parameter has a curve.
@@ -57,7 +57,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
             x = [values.index(row["value"]) for row in of_model]
             axes.plot(x, [100 * row["mean"] for row in of_model], color=colour, linewidth=1.2)
             for at, row in zip(x, of_model, strict=True):
-                axes.plot([at, at], [100 * row["low"], 100 * row["high"]], color=colour, linewidth=1.2)
+                axes.plot([at, at], percent_ends(row, score_interval), color=colour, linewidth=1.2)
                 marker = "D" if row["baseline"] else "o"
                 face = colour if row["usable"] else "white"
                 axes.plot(at, 100 * row["mean"], marker, color=colour, markersize=4, markerfacecolor=face)

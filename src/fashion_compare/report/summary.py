@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fashion_compare.comparison.wording import score_interval
 from fashion_compare.report.console_table import ConsoleTable, Row
 
 
@@ -31,12 +32,11 @@ def summary_table(results: Mapping[str, Any]) -> ConsoleTable:
                 rows.append((label, "failed" if failed else "not finished", "", "", "", ""))
                 continue
             interval = configuration["interval"]["test"]
-            low, high = interval["accuracy"]["interval"]
             row = accuracy.get((model, name))
             rows.append(
                 (
                     label,
-                    f"{100 * interval['accuracy']['mean']:.2f} ±{50 * (high - low):.2f}",
+                    _accuracy(interval["accuracy"]),
                     f"{100 * interval['f1_macro']['mean']:.2f}",
                     f"{100 * interval['auc_macro_ovr']['mean']:.2f}",
                     f"{100 * row['mean']:+.2f}" if row else "",
@@ -49,4 +49,15 @@ def summary_table(results: Mapping[str, Any]) -> ConsoleTable:
         f"{f'; unfinished runs: {unfinished}' if unfinished else ''}\n"
         "* the model's best by validation; change from the baseline in points"
     )
+    if any("[" in row[1] for rows in sections for row in rows):
+        caption += "\nboth ends of an interval where it is cut off at 0 or 100"
     return ConsoleTable(title, ("configuration", "accuracy", "F1", "AUC", "change", "verdict"), sections, caption)
+
+
+def _accuracy(held: Mapping[str, Any]) -> str:
+    """Return a mean with half of its interval, in percent, or with both ends where one of them is 0 or 100."""
+    low, high = held["interval"]
+    shown = score_interval(held["interval"])
+    if shown == (low, high):
+        return f"{100 * held['mean']:.2f} ±{50 * (high - low):.2f}"
+    return f"{100 * held['mean']:.2f} [{100 * shown[0]:.2f}, {100 * shown[1]:.2f}]"

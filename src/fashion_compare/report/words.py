@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.together import AGREEMENT
-from fashion_compare.comparison.wording import along, chance, parameter_name, percent, points, setting, where_it_holds
+from fashion_compare.comparison.wording import (
+    along,
+    chance,
+    difference_interval,
+    parameter_name,
+    percent,
+    points,
+    score_interval,
+    setting,
+    where_it_holds,
+)
 
 # What a ranking of parameters tried one at a time does not say by itself.
 _CAVEATS = {
@@ -63,14 +73,15 @@ def headline(results: Mapping[str, Any]) -> str:
     }
     what = "the best configurations by validation" if pairing == "best" else "the baselines"
     if row["mean"] == 0:
-        low, high = row["interval"]
+        low, high = difference_interval(row["interval"])
         return (
             f"The {row['a']['model']} and the {row['b']['model']} are level: each has "
             f"{percent(shares[row['a']['model']]['mean'], 2)} of the test images right, a difference of "
             f"{points(0)} points [{points(low)}, {points(high)}] at 95%, comparing {what} over {seeds(row)}."
         )
     ahead, behind = (row["a"], row["b"]) if row["mean"] >= 0 else (row["b"], row["a"])
-    low, high = row["interval"] if row["mean"] >= 0 else (-row["interval"][1], -row["interval"][0])
+    low, high = difference_interval(row["interval"])
+    low, high = (low, high) if row["mean"] >= 0 else (-high, -low)
     said = (
         f"{percent(shares[ahead['model']]['mean'], 2)} against {percent(shares[behind['model']]['mean'], 2)} "
         f"of the test images right, {points(abs(row['mean']))} points [{points(low)}, {points(high)}] at 95%, "
@@ -136,8 +147,11 @@ def evidence(row: Mapping[str, Any]) -> str:
     if _without_difference(row):
         return "; ".join(parts)
     if row["verdict"] == "undecided":
-        if row["smallest_difference_shown"] is not None:
-            parts.append(f"these seeds could have shown {_size(row['smallest_difference_shown'], row['metric'])}")
+        smallest = row["smallest_difference_shown"]
+        if smallest is not None:
+            possible = row["metric"] == "loss" or smallest <= 1
+            shown = _size(smallest, row["metric"]) if possible else "no difference of any size"
+            parts.append(f"these seeds could have shown {shown}")
         needed = row["seeds_needed"]
         parts.append(
             f"with {needed} seeds the chances to settle it would be even, if mean and spread stayed as they are"
@@ -188,7 +202,7 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
     largest = max(f1, key=lambda row: abs(row["mean"]))
     if largest["mean"] == 0:
         return "F1 is the same in every class"
-    low, high = largest["interval"]
+    low, high = difference_interval(largest["interval"])
     return (
         f"no class decided; F1 moved most in {class_names[largest['class']]}, {points(largest['mean'])} "
         f"[{points(low)}, {points(high)}]"
@@ -268,7 +282,7 @@ def tuning_in_words(held: Mapping[str, Any]) -> str:
     winner = held["trials"][held["winner"]]
     text = f"Trial {winner['number'] + 1} won, {percent(winner['validation_accuracy'], 2)} on validation: {settings}."
     if (row := held["gain"]) is not None:
-        low, high = row["interval"]
+        low, high = difference_interval(row["interval"])
         text += (
             f" Trained with the study's seeds it has {points(row['mean'])} points of test accuracy [{points(low)}, "
             f"{points(high)}] against “{row['b']['configuration']}”, the best by hand: {verdict(row)}."
@@ -292,7 +306,7 @@ def change(held: Mapping[str, Any]) -> str:
 def best_in_words(model: str, best: Mapping[str, Any]) -> str:
     """Return which configuration was chosen, and whether the choice is more than the best mean."""
     first = best["ranking"][0]
-    low, high = first["interval"]
+    low, high = score_interval(first["interval"])
     tied = [f"“{row['configuration']}”" for row in best["ranking"][1:] if _tied(row, first)]
     text = f"For the {model}, “{best['configuration']}” has the highest mean validation accuracy"
     text += f" (as {' and '.join(tied)}, of no lower validation loss)" if tied else ""
