@@ -32,9 +32,10 @@ def nearest(name: str, valid: Iterable[str], aliases: Mapping[str, str] | None =
         name: what was given.
         valid: names that could have been meant.
         aliases: other words for valid names, in lower-case letters and digits alone. Spelling says nothing about
-            these: 'lr' is closest to 'l2'.
+            these: 'lr' is closest to 'l2'. A slip of one letter says more: 'training_size' is 'training_sizes'.
     """
     names = sorted(valid)
     alias = (aliases or {}).get("".join(filter(str.isalnum, name.lower())))
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5) if alias is None else [alias]
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5 if alias is None else 0.9)
+    close = close or ([] if alias is None else [alias])
     return f"did you mean '{close[0]}'?" if close and close[0] in names else f"valid: {', '.join(names)}"
