@@ -81,7 +81,7 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
     from fashion_compare.lock import exclusive
     from fashion_compare.store import refuse_links_out
     from fashion_compare.study import plan, resources, results, spec, tuning
-    from fashion_compare.study.engine import GPU_RUNS, Outcome, run_all
+    from fashion_compare.study.engine import Outcome
 
     source, dataset = load_data(*data, stand_in_allowed=True)
     # Behind the data, for it may import torch. Machines elsewhere answer for themselves.
@@ -100,26 +100,11 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         archive = _kept(engine, root, check, stack)
         width, open_pool = _executor(engine, count, dataset, stack)
 
-        def do(runs: "list[Run]") -> Outcome:
-            """Do these, longest first, and say which failed."""
-            check()
-            with console.study_progress(count, quiet=engine.quiet) as show:
-                runs = [replace(run, device=device) if run.model == "cnn" else run for run in runs]
-                outcome = run_all(
-                    sorted(runs, key=lambda run: -run.cost),
-                    workers=width,
-                    open_pool=open_pool,
-                    gpu_runs=GPU_RUNS if engine.scheduler is None else width,
-                    on_progress=_followed(show, engine, root, check, archive),
-                    on_note=console.say,
-                )
-            for label, reason in outcome.failures.items():
-                complain(f"{label} failed: {reason}")
-            return outcome
+        batches = _Batches(engine, device, root, count, width, open_pool, check, archive)
 
-        def do_trials(runs: "list[Run]") -> Outcome:
-            """Do trials, of which one that fails is a result like another: it fails nothing else."""
-            outcome = do(runs)
+        def run_trials(runs: "list[Run]") -> Outcome:
+            """Run trials, of which one that fails is a result like another: it fails nothing else."""
+            outcome = batches.run(runs)
             total.add(replace(outcome, failures={}))
             return outcome
 
@@ -127,12 +112,12 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
         _claim(runs, tuning.tuners(study, source, identity, root))
         whole = _described(study, described, root)
         _announce(f"{len(runs)} runs in {root}", count, study, engine, device)
-        total.add(do(runs))
+        total.add(batches.run(runs))
         tuners = tuning.tuners(study, source, identity, root) if TUNING in parts else []
         if tuners:
-            tuning.tune(tuners, do_trials, console.say)
+            tuning.tune(tuners, run_trials, console.say)
             tuned = plan.plan(tuning.with_winners(study, identity, root), source, identity, root)
-            total.add(do([run for run in tuned if spec.is_tuned(run.name)]))
+            total.add(batches.run([run for run in tuned if spec.is_tuned(run.name)]))
         whole = tuning.with_winners(whole, identity, root)
         found = results.collect(whole, described, root, results.known_failures(whole, root) | total.failures)
         if archive:
@@ -140,6 +125,40 @@ def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine,
             archive.save()
         explain_and_finish(whole, found, dataset, root)
     _conclude(total, tuners)
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """Runs batches of one study's runs, each the same way."""
+
+    engine: Engine
+    device: str
+    root: Path
+    side_by_side: int
+    width: int
+    open_pool: "OpenPool"
+    check: Callable[[], None]
+    archive: "Archive | None"
+
+    def run(self, runs: "list[Run]") -> "Outcome":
+        """Run these, longest first, and say which failed."""
+        from fashion_compare import console
+        from fashion_compare.study.engine import GPU_RUNS, run_all
+
+        self.check()
+        with console.study_progress(self.side_by_side, quiet=self.engine.quiet) as show:
+            runs = [replace(run, device=self.device) if run.model == "cnn" else run for run in runs]
+            outcome = run_all(
+                sorted(runs, key=lambda run: -run.cost),
+                workers=self.width,
+                open_pool=self.open_pool,
+                gpu_runs=GPU_RUNS if self.engine.scheduler is None else self.width,
+                on_progress=_followed(show, self.engine, self.root, self.check, self.archive),
+                on_note=console.say,
+            )
+        for label, reason in outcome.failures.items():
+            complain(f"{label} failed: {reason}")
+        return outcome
 
 
 def _conclude(total: "Outcome", tuners: "list[Tuner]") -> None:
