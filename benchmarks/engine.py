@@ -1,6 +1,6 @@
 """Time a study on the engine beside the same runs one after the other, and say what of it was training and evaluation.
 
-    python benchmarks/engine.py [STUDY] [--workers 2] [--out DIRECTORY]
+    python benchmarks/scheduler.py [STUDY] [--workers 2] [--out DIRECTORY]
 
 Each way is a process of its own: `alone-1` trains all runs in one process with one thread, `alone-2` in one process
 with two threads, `engine` on worker processes with one thread each. Work is what the classifiers spend in training
@@ -23,10 +23,15 @@ from threadpoolctl import threadpool_limits
 from fashion_compare import training
 from fashion_compare.classifier import build
 from fashion_compare.data import sources
+from fashion_compare.data.dataset import dataset_of
 from fashion_compare.evaluation import metrics
+from fashion_compare.execution import scheduler
+from fashion_compare.execution.plan import plan
+from fashion_compare.execution.process_pool import WORKER_ENVIRONMENT
+from fashion_compare.runs.execute import execute
+from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import read_json, write_json
-from fashion_compare.study import engine, plan, spec, worker
-from fashion_compare.study.local import WORKER_ENVIRONMENT
+from fashion_compare.study import spec
 
 ALONE = {"alone-1": 1, "alone-2": 2}
 
@@ -50,7 +55,7 @@ class Clock:
         return run
 
 
-def timed_execute(run: plan.Run, threads: int = 1) -> dict[str, Any]:
+def timed_execute(run: Run, threads: int = 1) -> dict[str, Any]:
     """Execute a run as the engine does, and leave beside its files how long the work in it took."""
     clock = Clock()
 
@@ -69,7 +74,7 @@ def timed_execute(run: plan.Run, threads: int = 1) -> dict[str, Any]:
     scores = metrics.scores
     training.build, metrics.scores = timed_build, clock.timed(scores)
     try:
-        entry = worker.execute(run)
+        entry = execute(run)
     finally:
         training.build, metrics.scores = build, scores
     write_json(run.directory.path / "work.json", clock.seconds)
@@ -81,14 +86,14 @@ def measure(way: str, study: str, workers: int, out: Path) -> dict[str, Any]:
     resolved = spec.load_study(study)
     started = time.perf_counter()
     source = sources.resolve()
-    dataset = worker.dataset_of(source)
-    runs = plan.plan(resolved, source, plan.data_identity(dataset), out)
+    dataset = dataset_of(source)
+    runs = plan(resolved, source, data_identity(dataset), out)
     if way in ALONE:
         for run in runs:
             timed_execute(run, ALONE[way])
     else:
-        engine.execute = timed_execute
-        outcome = engine.run_all(runs, workers=workers)
+        scheduler.execute = timed_execute
+        outcome = scheduler.run_all(runs, workers=workers)
         assert not outcome.failures, outcome.failures
     wall = time.perf_counter() - started
     work = sum(read_json(run.directory.path / "work.json") for run in runs)

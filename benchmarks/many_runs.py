@@ -23,19 +23,25 @@ import numpy as np
 
 from fashion_compare.console import study_progress
 from fashion_compare.data.dataset import CLASS_NAMES, Dataset
+from fashion_compare.execution import scheduler
+from fashion_compare.execution.plan import plan
+from fashion_compare.execution.process_pool import local_pool
 from fashion_compare.report.page import write_report
+from fashion_compare.results.collect import collect, describe_dataset
+from fashion_compare.results.files import write_results
+from fashion_compare.runs.execute import result_entry
+from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import save_arrays, write_atomically, write_json
-from fashion_compare.study import engine, plan, results, spec, worker
-from fashion_compare.study.local import local_pool
+from fashion_compare.study import spec
 
 # Part of the data → what its arrays' names begin with in predictions.npz.
 PREFIXES = ("", "validation_", "train_")
 
 
 def simulated(
-    run: plan.Run, _on_epoch: Callable[[Any], None] = lambda _: None, _dataset: Dataset | None = None, *, images: int
+    run: Run, _on_epoch: Callable[[Any], None] = lambda _: None, _dataset: Dataset | None = None, *, images: int
 ) -> dict[str, Any]:
-    """Stand in for `worker.execute`: the files of a run without its training."""
+    """Stand in for `execute`: the files of a run without its training."""
     directory = run.directory
     directory.claim(run.identity)
     directory.remove_leftovers()
@@ -52,7 +58,7 @@ def simulated(
     directory.write_metrics([{"epoch": e, **epoch, **measured} for e in (0, 1)])
     save_arrays(directory.weights, {"weight": np.zeros(10, np.float32)}, {"best_epoch": "0"})
     write_atomically(directory.predictions, lambda file: np.savez(file, **arrays))
-    entry = worker.result_entry(run) | {"notes": []}
+    entry = result_entry(run) | {"notes": []}
     write_json(directory.result, entry)
     return entry
 
@@ -104,22 +110,22 @@ def measure(root: Path, arguments: argparse.Namespace, found: dict[str, Any]) ->
     dataset = Dataset(name, "no images", True, CLASS_NAMES, {name: "0" * 64}, "0" * 64, *part, *part, *part)
     with timed("plan_s", found):
         study = spec.parse_study(study_text(arguments.configurations, arguments.seeds), "many")
-        runs = plan.plan(study, None, plan.data_identity(dataset), root)
-        described = results.describe_dataset(dataset, study)
-    engine.execute = partial(simulated, images=arguments.images)
+        runs = plan(study, None, data_identity(dataset), root)
+        described = describe_dataset(dataset, study)
+    scheduler.execute = partial(simulated, images=arguments.images)
     width, open_pool = arguments.workers, local_pool
     if arguments.engine == "dask":
-        from fashion_compare.study.cluster import IN_FLIGHT, dask_pool
+        from fashion_compare.execution.dask_pool import IN_FLIGHT, dask_pool
 
         width = IN_FLIGHT
         open_pool = partial(dask_pool, dataset=dataset, scheduler=None, workers=arguments.workers)
     with timed("execute_s", found), study_progress(width, quiet=False) as show:
-        outcome = engine.run_all(runs, workers=width, open_pool=open_pool, on_progress=show)
+        outcome = scheduler.run_all(runs, workers=width, open_pool=open_pool, on_progress=show)
     assert len(outcome.trained) == len(runs), outcome.failures
     with timed("collect_s", found):
-        collected = results.collect(study, described, root)
+        collected = collect(study, described, root)
     with timed("write_s", found):
-        results.write_results(collected, root)
+        write_results(collected, root)
     if arguments.report:
         with timed("report_s", found):
             write_report(collected, root)

@@ -17,8 +17,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from fashion_compare.comparison import pairs
-from fashion_compare.comparison.pairs import Scored, compare_family
+from fashion_compare.comparison import paired
+from fashion_compare.comparison.paired import Scored, compare_family
 
 IMAGES, CENTRE, SPREAD, SEED = 10_000, 6.7, 5.3, 0.22 / np.sqrt(10)
 
@@ -81,8 +81,8 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     arguments = parser.parse_args()
     # These take long and have no part in a verdict.
-    pairs.seeds_needed = lambda *_: None
-    pairs.sign_flip_p = lambda *_: 1.0
+    paired.seeds_needed = lambda *_: None
+    paired.sign_flip_p = lambda *_: 1.0
     print("| true difference | seeds | one comparison | called the wrong way | one of five, Holm |")
     print("|---:|---:|---:|---:|---:|")
     for points in (0.0, 0.3, 0.5, 1.0):

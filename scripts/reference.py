@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS
 from fashion_compare.cli import app
-from fashion_compare.study.schema import shipped_schema
-from fashion_compare.study.space import Design, Experiments, Range, Sensitivity, Tuning
+from fashion_compare.results.schema import shipped_schema
+from fashion_compare.study.search_space import Design, Experiments, Range, Sensitivity, Tuning
 from fashion_compare.study.spec import Study, load_study, shipped_studies, study_text
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -38,7 +38,7 @@ quotes is text. A name has only `a-z`, `0-9`, `-` and `_`, and is none that Wind
 `com1`. A setting without effect is an error in a variation, a grid or a space. Shipped are:"""
 _ABOUT_RESULTS = """\
 `runs/<study>/results.json` holds every number of the report. Its JSON Schema comes with the package, as
-`fashion_compare/study/results.schema.json`; a change that readers would notice raises `schema_version`."""
+`fashion_compare/results/results.schema.json`; a change that readers would notice raises `schema_version`."""
 _WORDS = {"object": "mapping", "integer": "whole number", "string": "text", "boolean": "true or false"}
 _BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_compare.data.garments import draw
 from fashion_compare.data.sources import FILE_NAMES
+from fashion_compare.data.synthetic import draw
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

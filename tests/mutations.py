@@ -26,7 +26,7 @@ import psutil
 
 from fashion_compare.data.idx import read_idx
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.external import read_external
+from fashion_compare.evaluation.prediction_files import read_external
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.store import RunDirectory, load_arrays, read_json, save_arrays
 from fashion_compare.study.spec import load_study, study_text

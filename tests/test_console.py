@@ -9,10 +9,10 @@ from rich.console import Console
 
 from fashion_compare import console
 from fashion_compare.classifier.configuration import FfnnConfiguration
+from fashion_compare.execution.progress import Snapshot, snapshot
 from fashion_compare.report.console_table import ConsoleTable
+from fashion_compare.runs.run import Run
 from fashion_compare.store import write_json
-from fashion_compare.study.plan import Run
-from fashion_compare.study.progress import Snapshot, snapshot
 
 
 def study(root: Path, *, epochs: list[int], name: str = "baseline") -> Snapshot:

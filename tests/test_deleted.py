@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fashion_compare.errors import UserError
-from fashion_compare.lock import exclusive
-from fashion_compare.study.archive import Archive, unpack
+from fashion_compare.execution.backup import Archive, unpack
+from fashion_compare.store.lock import exclusive
 from tests.idx_files import write_drawn
 from tests.programs import LONG, SHORT, ended_within, start, until, workers
 

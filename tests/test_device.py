@@ -16,9 +16,9 @@ from fashion_compare.classifier.cnn import CnnClassifier
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.classifier.interface import NonFiniteLossError
 from fashion_compare.errors import UsageError
+from fashion_compare.runs.execute import execute
+from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import RunDirectory, load_arrays, save_arrays
-from fashion_compare.study.plan import Run, data_identity
-from fashion_compare.study.worker import execute
 from fashion_compare.training import train
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -9,7 +9,7 @@ import pytest
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.data.dataset import pixel_statistics
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.contributions import METRICS, contributions
+from fashion_compare.evaluation.influence import METRICS, contributions
 from fashion_compare.evaluation.metrics import SCALAR_METRICS, scores
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.store import RunDirectory

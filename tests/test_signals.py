@@ -156,7 +156,7 @@ import shutil, sys, time
 from pathlib import Path
 from fashion_compare import cli
 from fashion_compare.signals import Terminated, handle_signals
-from fashion_compare.study.archive import Archive
+from fashion_compare.execution.backup import Archive
 
 handle_signals()
 archive = Archive(Path("study"), Path("kept"), 0.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion_compare.lock import exclusive, holder
+from fashion_compare.store.lock import exclusive, holder
 from tests.idx_files import write_drawn
 
 STUDY = """
@@ -107,7 +107,7 @@ def hold(directory: Path, seconds: float) -> subprocess.Popen[str]:
     program = f"""
 import time
 from pathlib import Path
-from fashion_compare.lock import exclusive
+from fashion_compare.store.lock import exclusive
 with exclusive(Path({str(directory)!r})):
     print("held", flush=True)
     time.sleep({seconds})

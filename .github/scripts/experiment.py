@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fashion_compare.report.beside import beside
-from fashion_compare.study.results import read_results
+from fashion_compare.report.study_diff import beside
+from fashion_compare.results.files import read_results
 from fashion_compare.study.spec import load_study
 
-PLACES = ("experiments", "src/fashion_compare/study/studies")
+PLACES = ("experiments", "src/fashion_compare/study/presets")
 _PROJECT = Path(__file__).parents[2]
 # With its caption, as `report --markdown` writes it.
 _FIGURE = re.compile(r"^!\[.*\]\(.*\)\n\n\*.*\*\n", re.MULTILINE)

@@ -17,7 +17,7 @@ from fashion_compare.transliterate import transliterated
 
 if TYPE_CHECKING:
     # study.progress imports NumPy and pydantic, which `--help` has no need to wait for.
-    from fashion_compare.study.progress import RunProgress, Snapshot
+    from fashion_compare.execution.progress import RunProgress, Snapshot
 
 # Names may hold anything, such as "[red]" or ":shirt:": they are no markup.
 progress_console = Console(stderr=True, highlight=False, markup=False, emoji=False)

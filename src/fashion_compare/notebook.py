@@ -133,7 +133,7 @@ def show_report(root: Path, height: int = 900) -> "HTML":
 def show_table(root: Path) -> None:
     """Print the table of every configuration's results."""
     from fashion_compare.console import tell
-    from fashion_compare.report.summary import summary_table
-    from fashion_compare.study.results import read_results
+    from fashion_compare.report.terminal import summary_table
+    from fashion_compare.results.files import read_results
 
     tell(summary_table(read_results(root)))

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.classifier import Classifier, Configuration, build
+from fashion_compare.classifier.functional import accuracy, cross_entropy
 from fashion_compare.classifier.interface import Arrays, Labels, NonFiniteLossError
-from fashion_compare.classifier.scores import accuracy, cross_entropy
 from fashion_compare.data.dataset import Dataset, evaluation_part, pixel_statistics
 from fashion_compare.errors import UserError
 from fashion_compare.schedules import learning_rates

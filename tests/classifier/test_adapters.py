@@ -11,10 +11,10 @@ import threadpoolctl
 import torch
 from torch.nn import functional
 
+from fashion_compare.architectures.lenet5 import LeNet5
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.classifier.interface import NonFiniteLossError
-from fashion_compare.cnn.lenet import LeNet5
 
 MODELS = ["ffnn", "cnn"]
 

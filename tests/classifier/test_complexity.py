@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fashion_compare.architectures.lenet5 import LeNet5
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
-from fashion_compare.cnn.lenet import LeNet5
 
 
 def complexity(configuration):

@@ -16,8 +16,8 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from fashion_compare.comparison import pairs
-from fashion_compare.comparison.pairs import Scored, compare_family, difference
+from fashion_compare.comparison import paired
+from fashion_compare.comparison.paired import Scored, compare_family, difference
 
 STUDIES, IMAGES, VARIATIONS = 2000, 1000, 2
 CENTRE, SPREAD, SEED = 6.7, 5.3, 0.22
@@ -36,8 +36,8 @@ class Rates:
 def _quick() -> Iterator[None]:
     """Leave out what takes long and has no part in a verdict."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs, "seeds_needed", lambda *_: None)
-        patch.setattr(pairs, "sign_flip_p", lambda *_: None)
+        patch.setattr(paired, "seeds_needed", lambda *_: None)
+        patch.setattr(paired, "sign_flip_p", lambda *_: None)
         yield
 
 

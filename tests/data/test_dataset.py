@@ -181,7 +181,7 @@ def test_the_stand_in_says_that_it_is_one(monkeypatch):
     def draw(images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         return np.full((images, 28, 28), seed, np.uint8), (np.arange(images) % 10).astype(np.uint8)
 
-    monkeypatch.setitem(sys.modules, "fashion_compare.data.garments", SimpleNamespace(draw=draw))
+    monkeypatch.setitem(sys.modules, "fashion_compare.data.synthetic", SimpleNamespace(draw=draw))
     drawn = load(resolve("synthetic", announce=lambda _line: None))
     assert (drawn.name, drawn.is_stand_in) == ("garments", True)
     assert "stand-in" in drawn.source

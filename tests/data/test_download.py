@@ -21,10 +21,10 @@ import pytest
 import trustme
 
 from fashion_compare.data import download as module
-from fashion_compare.data import sources, transfer
+from fashion_compare.data import https, sources
 from fashion_compare.data.download import NoMirrorReachable, download
+from fashion_compare.data.https import reason_of
 from fashion_compare.data.sources import FILE_NAMES, resolve
-from fashion_compare.data.transfer import reason_of
 from fashion_compare.errors import DataError
 
 NAME = "file.gz"
@@ -289,7 +289,7 @@ def test_a_mirror_that_sends_nothing_is_asked_once(serve, cache):
 
 def test_a_mirror_that_falls_silent_is_left(serve, cache, monkeypatch):
     """Before its answer or in the middle of it: the line says so, and what came is kept."""
-    monkeypatch.setattr(transfer, "_STALL_SECONDS", 0.3)
+    monkeypatch.setattr(https, "_STALL_SECONDS", 0.3)
     assert re.search(r"127\.0\.0\.1:\d+: file\.gz: timed out\)$", refused(cache, serve(get_delay=3)))
     assert not (cache / f"{NAME}.part").exists()
     silent = serve(cuts=[1000, 0], silence=3)
@@ -301,7 +301,7 @@ def test_a_request_waits_as_long_as_it_may(serve):
     """The time given is that of the answer."""
     start = time.monotonic()
     with pytest.raises(OSError, match="timed out"):
-        transfer.open_https(serve(get_delay=5).url + NAME, 0.3)
+        https.open_https(serve(get_delay=5).url + NAME, 0.3)
     assert time.monotonic() - start < 3
 
 

@@ -41,11 +41,13 @@ def test_a_model_that_is_added_as_described_is_trained(tmp_path: Path) -> None:
     for title in ADDED:
         path = copy / "classifier" / title
         path.write_text(path.read_text(encoding="utf-8").replace(*lines_of(title)), encoding="utf-8")
-    imported = "from fashion_compare.cnn.lenet import LeNet5\n"
+    imported = "from fashion_compare.architectures.lenet5 import LeNet5\n"
     path = copy / "classifier" / "cnn.py"
     text = path.read_text(encoding="utf-8")
     assert imported in text
-    path.write_text(text.replace(imported, f"{imported}from fashion_compare.cnn.wide_lenet import WideLeNet5\n"))
+    path.write_text(
+        text.replace(imported, f"{imported}from fashion_compare.architectures.wide_lenet import WideLeNet5\n")
+    )
     count = (
         "from fashion_compare.classifier import layers_of\n"
         "from fashion_compare.classifier.configuration import CnnConfiguration\n"

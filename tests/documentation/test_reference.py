@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.cli import app
-from fashion_compare.study import schema
-from fashion_compare.study.space import Design, Experiments, Range, Sensitivity, Tuning
+from fashion_compare.results import schema
+from fashion_compare.study.search_space import Design, Experiments, Range, Sensitivity, Tuning
 from fashion_compare.study.spec import Study
 from tests.documentation.pages import DOCS, ROOT
 

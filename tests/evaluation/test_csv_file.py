@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.external import External, read_external
+from fashion_compare.evaluation.prediction_files import External, read_external
 
 # Right for the first and the third image, wrong for the second.
 SHARES = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.125, 0.75]])

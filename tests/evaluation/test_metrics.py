@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn import metrics as sklearn_metrics
 from sklearn.preprocessing import label_binarize
 
-from fashion_compare.evaluation.contributions import METRICS
+from fashion_compare.evaluation.influence import METRICS
 from fashion_compare.evaluation.metrics import SCALAR_METRICS, scores
 
 

@@ -11,8 +11,8 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.external import External, alike, read_external
 from fashion_compare.evaluation.metrics import scores
+from fashion_compare.evaluation.prediction_files import External, alike, read_external
 
 GENERATOR = np.random.default_rng(0)
 LABELS = GENERATOR.integers(10, size=500)

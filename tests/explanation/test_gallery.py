@@ -9,9 +9,9 @@ import torch
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
+from fashion_compare.explanation.attribution import METHODS
 from fashion_compare.explanation.gallery import REASONS, Gallery, choose, make_gallery
 from fashion_compare.explanation.gradcam import grad_cam
-from fashion_compare.explanation.methods import METHODS
 
 RIGHT, WRONG, UNCERTAIN = range(3)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import RegularGridInterpolator
 from torch import nn
 
-from fashion_compare.cnn.lenet import LeNet5
+from fashion_compare.architectures.lenet5 import LeNet5
 from fashion_compare.explanation.gradcam import grad_cam, place
 from fashion_compare.explanation.receptive_field import ReceptiveField
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fashion_compare.cnn.lenet import LeNet5
+from fashion_compare.architectures.lenet5 import LeNet5
 from fashion_compare.explanation.receptive_field import ReceptiveField, receptive_field
 
 

@@ -7,8 +7,8 @@ from captum.attr import IntegratedGradients
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
-from fashion_compare.explanation.averages import class_means, first_layer
-from fashion_compare.explanation.methods import METHODS, explain
+from fashion_compare.explanation.attribution import METHODS, explain
+from fashion_compare.explanation.class_means import class_means, first_layer
 from fashion_compare.explanation.saliency import input_gradients, integrated_gradients
 
 CONFIGURATIONS = {

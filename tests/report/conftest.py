@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from fashion_compare.analysis.explanations import make_explanations
+from fashion_compare.data.dataset import dataset_of
 from fashion_compare.data.sources import resolve
+from fashion_compare.execution import scheduler
+from fashion_compare.execution.plan import plan, root_of
 from fashion_compare.report.page import write_report
+from fashion_compare.results.collect import collect, describe_dataset, with_explanations
+from fashion_compare.results.files import write_results
+from fashion_compare.runs.run import data_identity
 from fashion_compare.store import write_text
-from fashion_compare.study import engine, plan, results, spec
-from fashion_compare.study.explain import make_explanations
-from fashion_compare.study.worker import dataset_of
+from fashion_compare.study import spec
 
 STUDY = """
 name: page
@@ -36,12 +41,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = spec.parse_study(STUDY, "test")
     source = resolve("synthetic", announce=lambda _: None)
     dataset = dataset_of(source)
-    root = plan.root_of(tmp_path_factory.mktemp("runs"), study.name, dataset)
-    assert not engine.run_all(plan.plan(study, source, plan.data_identity(dataset), root), workers=2).failures
-    found = results.collect(study, results.describe_dataset(dataset, study), root)
+    root = root_of(tmp_path_factory.mktemp("runs"), study.name, dataset)
+    assert not scheduler.run_all(plan(study, source, data_identity(dataset), root), workers=2).failures
+    found = collect(study, describe_dataset(dataset, study), root)
     make_explanations(study, found["best"], dataset, root, lambda _: None)
-    found = results.with_explanations(found, study, root)
-    results.write_results(found, root)
+    found = with_explanations(found, study, root)
+    write_results(found, root)
     write_text(root / "study.yaml", spec.to_yaml(study))
     write_report(found, root)
     return root

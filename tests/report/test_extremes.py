@@ -18,24 +18,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from fashion_compare.analysis.data_audit import make_audit
+from fashion_compare.analysis.explanations import make_explanations
 from fashion_compare.classifier import Classifier
+from fashion_compare.classifier.functional import accuracy, cross_entropy
 from fashion_compare.classifier.interface import Arrays
-from fashion_compare.classifier.scores import accuracy, cross_entropy
 from fashion_compare.data.dataset import Dataset, load
 from fashion_compare.data.sources import FILE_NAMES, resolve
-from fashion_compare.data.views import held_out, permuted_pixels
-from fashion_compare.report.document import write_document
+from fashion_compare.data.variants import held_out, permuted_pixels
+from fashion_compare.execution.designs import all_runs
+from fashion_compare.report.markdown import write_document
 from fashion_compare.report.page import write_report
-from fashion_compare.report.summary import summary_table
+from fashion_compare.report.terminal import summary_table
+from fashion_compare.results.collect import collect, describe_dataset, with_explanations
+from fashion_compare.results.files import write_results
+from fashion_compare.runs.checkpoints import load_classifier
+from fashion_compare.runs.execute import execute, result_entry
+from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import load_arrays, read_json, save_arrays, write_json
-from fashion_compare.study.audit import make_audit
-from fashion_compare.study.designs import all_runs
-from fashion_compare.study.explain import make_explanations
-from fashion_compare.study.plan import Run, data_identity
-from fashion_compare.study.results import collect, describe_dataset, with_explanations, write_results
 from fashion_compare.study.spec import parse_study
-from fashion_compare.study.trained import load_classifier
-from fashion_compare.study.worker import execute, result_entry
 from tests.idx_files import idx_bytes
 
 STUDY = parse_study(

@@ -11,17 +11,17 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fashion_compare.report import (
-    class_figures,
-    curve_figures,
-    explanation_figures,
-    mechanism_figures,
-    score_figures,
-    sensitivity_figures,
-    tuning_figures,
+from fashion_compare.report.figures import (
+    attribution,
+    classes,
+    hyperparameters,
+    learning_curves,
+    robustness,
+    scores,
+    tuning,
 )
-from fashion_compare.report.drawing import Drawn, new_figure, to_svg
-from fashion_compare.report.image_figure import explanation
+from fashion_compare.report.figures.single_image import explanation
+from fashion_compare.report.figures.style import Drawn, new_figure, to_svg
 from fashion_compare.report.page import _heat_uri
 
 NAMES = [f"class {c}" for c in range(10)]
@@ -44,7 +44,7 @@ def test_values_of_both_models_share_one_sorted_axis() -> None:
         model: [{"parameter": "epochs", "span": 0.04, "usable": [], "points": [point(*item) for item in held.items()]}]
         for model, held in tried.items()
     }
-    _, figure, _, _ = unwrap(sensitivity_figures.curves)({"sensitivity": sensitivity})
+    _, figure, _, _ = unwrap(hyperparameters.curves)({"sensitivity": sensitivity})
     (axes,) = figure.axes
     labels = [int(label.get_text()) for label in axes.get_xticklabels()]
     assert labels == [5, 10, 15, 20, 30]
@@ -69,7 +69,7 @@ def test_a_training_that_took_no_time_has_a_place_too(seconds: list[float], scal
     results = {"models": {"ffnn": {"configurations": configurations}}, "best": {}}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _, figure, _, _ = unwrap(score_figures.cost)(results)
+        _, figure, _, _ = unwrap(scores.cost)(results)
         to_svg(figure, "cost")
     (axes,) = figure.axes
     assert axes.get_xscale() == scale
@@ -90,7 +90,7 @@ def test_a_name_in_any_script_is_drawn_without_a_warning() -> None:
 def test_loss_curves_have_a_scale_at_every_end(losses: list[float]) -> None:
     """Three ticks or more lie within the axis, whatever the losses, and every epoch's point; 0 stands at 0.0001."""
     lines = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
-    _, figure, rows, caption = unwrap(curve_figures.learning_curves)({"ffnn": {"baseline": [lines]}}, "loss")
+    _, figure, rows, caption = unwrap(learning_curves.learning_curves)({"ffnn": {"baseline": [lines]}}, "loss")
     figure.canvas.draw()
     (axes,) = figure.axes
     low, high = axes.get_ylim()
@@ -107,12 +107,12 @@ def test_a_model_without_a_finished_trial_has_a_panel_that_says_so() -> None:
     failed = {"number": 0, "state": "failed", "validation_accuracy": None, "best_so_far": None}
     ended = {"number": 0, "state": "complete", "validation_accuracy": 0.8, "best_so_far": 0.8}
     results = {"tuning": {"ffnn": {"trials": [failed]}, "cnn": {"trials": [ended]}}}
-    _, figure, rows, _ = unwrap(tuning_figures.tuning_curves)(results)
+    _, figure, rows, _ = unwrap(tuning.tuning_curves)(results)
     said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert said == [["no trial ended well"], []]
     assert [row["model"] for row in rows] == ["cnn"]
-    assert tuning_figures.has_trials(results)
-    assert not tuning_figures.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})
+    assert tuning.has_trials(results)
+    assert not tuning.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})
 
 
 def shown(drawn: Drawn, paper: tuple[int, int, int]) -> np.ndarray:
@@ -132,11 +132,11 @@ def blended(share: float, colour: tuple[int, int, int], paper: tuple[int, int, i
 
 def averages_of(levels: np.ndarray) -> Drawn:
     images = np.zeros((1, *levels.shape))
-    return explanation_figures.averages({"images": images, "maps/cnn/Grad-CAM": 0.3 * levels[None]}, ["Bag"])
+    return attribution.averages({"images": images, "maps/cnn/Grad-CAM": 0.3 * levels[None]}, ["Bag"])
 
 
 def first_layer_of(levels: np.ndarray) -> Drawn:
-    return explanation_figures.first_layer("cnn", 7.0 * levels[None])
+    return attribution.first_layer("cnn", 7.0 * levels[None])
 
 
 def explanation_of(levels: np.ndarray) -> Drawn:
@@ -188,8 +188,8 @@ def test_a_cell_is_as_opaque_as_its_value_is_large(model: str, red: int, green: 
     map_ = np.full((3, 3), 0.1)
     map_[0] = [1.0, 0.5, 0.0]
     for drawn, expected in (
-        (class_figures.confusion(model, "baseline", confusion, NAMES), [0.1, 0.42, 0.9, 1.0]),
-        (mechanism_figures.shift_maps({model: {"shift_map": map_}}), [0.1, 0.5, 1.0]),
+        (classes.confusion(model, "baseline", confusion, NAMES), [0.1, 0.42, 0.9, 1.0]),
+        (robustness.shift_maps({model: {"shift_map": map_}}), [0.1, 0.5, 1.0]),
     ):
         found = cells(drawn)
         assert sorted({opacity for _, opacity in found}) == pytest.approx(expected, abs=0.01)

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fashion_compare.comparison.findings import findings
-from fashion_compare.report import explanation_figures, mechanism_figures, score_figures, sensitivity_figures, words
-from fashion_compare.report.beside import beside
-from fashion_compare.report.compared import comparison_text
-from fashion_compare.report.document import write_document
+from fashion_compare.findings.training import findings
+from fashion_compare.report import sentences
+from fashion_compare.report.figures import attribution, hyperparameters, robustness, scores
+from fashion_compare.report.markdown import write_document
 from fashion_compare.report.page import write_report
-from fashion_compare.report.summary import summary_table
+from fashion_compare.report.study_diff import beside
+from fashion_compare.report.terminal import summary_table
+from fashion_compare.report.terminal_compare import comparison_text
 
 # What two seeds easily give.
 HALF = 1.92
@@ -148,10 +149,10 @@ def test_comparing_predictions_prints_no_impossible_value() -> None:
         "metric": "accuracy", "mean": 0.1, "interval": [0.1 - HALF, 0.1 + HALF], "verdict": "no verdict",
         "seeds": [0, 1], "sign_flip_floor": 0.5, "p": None, "p_holm": None, "p_sign_flip": None,
     }  # fmt: skip
-    rows = [row | {"metric": metric} for metric in words.METRIC_NAMES]
+    rows = [row | {"metric": metric} for metric in sentences.METRIC_NAMES]
     side = {
         "runs": [{"accuracy": 0.5, "per_class": [{"f1": 0.5}]}],
-        "interval": {metric: {"mean": 0.5} for metric in words.METRIC_NAMES},
+        "interval": {metric: {"mean": 0.5} for metric in sentences.METRIC_NAMES},
     }
     found = {
         "a": side, "b": side, "comparisons": rows, "confusions": [], "classes": [row | {"metric": "f1", "class": 0}],
@@ -171,15 +172,15 @@ def lines(figure: Any) -> list[tuple[np.ndarray, np.ndarray]]:
 @pytest.mark.parametrize(
     ("draw", "of", "across", "low", "high"),
     [
-        (score_figures.overview, lambda wide: (wide,), True, 0, 100),
-        (score_figures.cost, lambda wide: (wide,), False, 0, 100),
-        (score_figures.differences, lambda wide: (wide, "accuracy", "accuracy"), True, -100, 100),
-        (score_figures.sensitivity, lambda wide: (wide,), True, -100, 100),
-        (sensitivity_figures.curves, lambda wide: (wide,), False, 0, 100),
-        (mechanism_figures.probes, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (mechanism_figures.shifts, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (mechanism_figures.layers, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (explanation_figures.randomisation, lambda wide: (wide["faithfulness"],), False, -1, 1),
+        (scores.overview, lambda wide: (wide,), True, 0, 100),
+        (scores.cost, lambda wide: (wide,), False, 0, 100),
+        (scores.differences, lambda wide: (wide, "accuracy", "accuracy"), True, -100, 100),
+        (scores.sensitivity, lambda wide: (wide,), True, -100, 100),
+        (hyperparameters.curves, lambda wide: (wide,), False, 0, 100),
+        (robustness.probes, lambda wide: (wide["mechanisms"],), False, 0, 100),
+        (robustness.shifts, lambda wide: (wide["mechanisms"],), False, 0, 100),
+        (robustness.layers, lambda wide: (wide["mechanisms"],), False, 0, 100),
+        (attribution.randomisation, lambda wide: (wide["faithfulness"],), False, -1, 1),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -205,10 +206,10 @@ def test_figures_of_experiments_draw_no_impossible_value() -> None:
         "lead_of_the_cnn": [{"images": n, "lead": wide} for n in (100, 1000)],
         "least_steps": 300,
     }
-    _, figure, rows, _ = unwrap(mechanism_figures.permutation)({"experiments": experiments})
+    _, figure, rows, _ = unwrap(robustness.permutation)({"experiments": experiments})
     across = np.concatenate([x for x, _ in lines(figure)])
     assert (across.min(), across.max()) == (-100, 100)
-    _, figure, rows, _ = unwrap(mechanism_figures.training_sizes)({"experiments": experiments})
+    _, figure, rows, _ = unwrap(robustness.training_sizes)({"experiments": experiments})
     for axes, bounds in zip(figure.axes, ((0, 100), (-100, 100)), strict=True):
         (up,) = {tuple(np.unique(band.get_paths()[0].vertices[:, 1])[[0, -1]]) for band in axes.collections}
         assert up == bounds

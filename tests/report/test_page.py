@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fashion_compare.report import words
-from fashion_compare.report.document import write_document
+from fashion_compare.report import sentences
+from fashion_compare.report.markdown import write_document
 from fashion_compare.report.page import write_report
-from fashion_compare.report.summary import summary_table
+from fashion_compare.report.terminal import summary_table
+from fashion_compare.results.collect import collect
 from fashion_compare.store import write_json
-from fashion_compare.study import results, spec
+from fashion_compare.study import spec
 from tests.report.conftest import STUDY
 
 
@@ -152,7 +153,7 @@ def test_the_page_needs_only_files(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, copy)
     page = (copy / "report.html").read_text()
     study = spec.load_study(str(_resolved(copy)))
-    found = results.collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
+    found = collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
     (copy / "report.html").unlink()
     write_report(found, copy)
     assert (copy / "report.html").read_text() == page
@@ -163,7 +164,7 @@ def page_without(root: Path, tmp_path: Path, gone: str, study: str) -> str:
     copy = tmp_path / "copy"
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(gone, "explanations"))
     dataset = json.loads((root / "results.json").read_text())["dataset"]
-    return write_report(results.collect(spec.parse_study(study, "test"), dataset, copy), copy).read_text()
+    return write_report(collect(spec.parse_study(study, "test"), dataset, copy), copy).read_text()
 
 
 def test_a_narrow_terminal_cuts_no_number(root: Path) -> None:
@@ -252,8 +253,8 @@ def test_the_documents_tables_have_the_columns_of_the_tables_of_metrics(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A metric more is a column more: of its name, its rule and its numbers, in every table over the metrics."""
-    monkeypatch.setitem(words.METRIC_NAMES, "brier", "Brier score")
-    monkeypatch.delitem(words.CLASS_SCORES, "recall")
+    monkeypatch.setitem(sentences.METRIC_NAMES, "brier", "Brier score")
+    monkeypatch.delitem(sentences.CLASS_SCORES, "recall")
     found = json.loads((root / "results.json").read_text())
     for model in found["models"].values():
         for configuration in model["configurations"].values():

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fashion_compare.analysis.explanations import read_playground
+from fashion_compare.analysis.networks import finished
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.data.picture import read_picture
 from fashion_compare.explanation.gradcam import grad_cam
-from fashion_compare.explanation.probes import PROBES
-from fashion_compare.report.playground import network_for_page
+from fashion_compare.explanation.perturbations import PROBES
+from fashion_compare.report.widgets.playground import network_for_page
 from fashion_compare.study import spec
-from fashion_compare.study.explain import read_playground
-from fashion_compare.study.trained import finished
 from tests.report.conftest import STUDY
 
 pytestmark = pytest.mark.slow

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fashion_compare.architectures.lenet5 import LeNet5
 from fashion_compare.classifier.complexity import complexity
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.classifier.interface import (
@@ -20,7 +21,6 @@ from fashion_compare.classifier.interface import (
     Pixels,
     averaging_share,
 )
-from fashion_compare.cnn.lenet import LeNet5
 from fashion_compare.device import set_up_cuda
 
 # By the name in `CnnConfiguration.architecture`; each is made with `dropout` and `batch_norm`.

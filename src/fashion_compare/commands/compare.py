@@ -8,7 +8,7 @@ import typer
 from fashion_compare.errors import UsageError, UserError
 
 if TYPE_CHECKING:
-    from fashion_compare.evaluation.external import External
+    from fashion_compare.evaluation.prediction_files import External
 
 _USAGE = "expected two files, or --a FILE… --b FILE… with as many of each"
 
@@ -28,9 +28,9 @@ def compare(
     if json_file is not None and json_file.is_dir():
         raise UsageError(f"--json {json_file}: that is a directory; expected a file to write")
     from fashion_compare import console
-    from fashion_compare.comparison.predicted import compare_predictions
-    from fashion_compare.evaluation.external import alike, read_external
-    from fashion_compare.report.compared import comparison
+    from fashion_compare.comparison.from_predictions import compare_predictions
+    from fashion_compare.evaluation.prediction_files import alike, read_external
+    from fashion_compare.report.terminal_compare import comparison
     from fashion_compare.store import make_directory, write_json
 
     held_a, held_b = ([read_external(path) for path in paths] for paths in (a, b))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.carry_out import explain_and_finish
+from fashion_compare.commands.run_study import explain_and_finish
 from fashion_compare.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -37,26 +37,28 @@ def explain(
 
 
 def _explain_study(root: Path, data: str) -> None:
-    from fashion_compare.lock import exclusive
+    from fashion_compare.execution import tuning
+    from fashion_compare.results.collect import collect
+    from fashion_compare.results.files import known_failures
+    from fashion_compare.results.schema import check_dataset
+    from fashion_compare.runs.run import described_identity
     from fashion_compare.store import read_json
-    from fashion_compare.study import plan, results, spec, tuning
-    from fashion_compare.study.schema import check_dataset
+    from fashion_compare.store.lock import exclusive
+    from fashion_compare.study import spec
 
     described = read_json(root / "dataset.json")
     check_dataset(described, root / "dataset.json")
-    identity = plan.described_identity(described)
+    identity = described_identity(described)
     dataset = _same_data(data, identity)
     with exclusive(root):
         study = tuning.with_winners(spec.written_study(root), identity, root)
-        found = results.collect(study, described, root, results.known_failures(study, root))
+        found = collect(study, described, root, known_failures(study, root))
         explain_and_finish(study, found, dataset, root)
 
 
 def _explain_image(path: Path, image: str, data: str) -> None:
     from fashion_compare import console
-    from fashion_compare.data.dataset import class_names
-    from fashion_compare.store import make_directory, refuse_links_out, write_json, write_text
-    from fashion_compare.study.explain_image import (
+    from fashion_compare.analysis.single_image import (
         PIXELS_SHA256,
         check_run_directory,
         data_of,
@@ -64,6 +66,8 @@ def _explain_image(path: Path, image: str, data: str) -> None:
         own_stem,
         pixels_sha256,
     )
+    from fashion_compare.data.dataset import class_names
+    from fashion_compare.store import make_directory, refuse_links_out, write_json, write_text
 
     directory = check_run_directory(path)
     refuse_links_out(path)
@@ -82,8 +86,8 @@ def _explain_image(path: Path, image: str, data: str) -> None:
         title, stem = Path(image).name, f"picture-{Path(image).stem}"
     said, maps = explain_image(directory, pixels, label)
     # Behind all that is read: drawing takes its time to import.
-    from fashion_compare.report.drawing import standalone
-    from fashion_compare.report.image_figure import explanation
+    from fashion_compare.report.figures.single_image import explanation
+    from fashion_compare.report.figures.style import standalone
 
     drawing = explanation(title, pixels, said, maps, classes)
     out = directory.path / "explanations"
@@ -105,7 +109,7 @@ def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":
     Raises:
         DataError: `data` is another.
     """
-    from fashion_compare.study.plan import data_identity
+    from fashion_compare.runs.run import data_identity
 
     name, other = identity["name"], identity["name"].startswith("idx-")
     if other and data == "auto":

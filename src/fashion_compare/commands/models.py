@@ -24,10 +24,12 @@ def train(
 ) -> None:
     """Train one model once, with live progress. Resumes by itself."""
     from fashion_compare import console
-    from fashion_compare.lock import exclusive
-    from fashion_compare.study import plan, spec
+    from fashion_compare.execution.plan import root_of
+    from fashion_compare.runs.execute import execute
+    from fashion_compare.runs.run import Run, data_identity
+    from fashion_compare.store.lock import exclusive
+    from fashion_compare.study import spec
     from fashion_compare.study.settings import check_effect, configuration, parse_settings
-    from fashion_compare.study.worker import execute
 
     changes = parse_settings(settings or [])
     configured = configuration(model, changes, f"train {model}")
@@ -37,8 +39,8 @@ def train(
     source, dataset = load_data(data, any_idx)
     device = device_for([model], device)
     name = ",".join(f"{key}={value}" for key, value in sorted(changes.items())).replace("/", "_") or spec.BASELINE
-    root = plan.root_of(out, "train", dataset)
-    one = plan.Run(model, name, configured, seed, None, source, root, plan.data_identity(dataset), device=device)
+    root = root_of(out, "train", dataset)
+    one = Run(model, name, configured, seed, None, source, root, data_identity(dataset), device=device)
     check_inside(one.directory.path, out)
     with exclusive(one.directory.path):
         entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))

@@ -46,8 +46,7 @@ def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = Fals
     """Find, verify and read the data; other data in the same format than Fashion-MNIST only if asked for."""
     from fashion_compare import console
     from fashion_compare.data import sources
-    from fashion_compare.data.dataset import notes
-    from fashion_compare.study.worker import dataset_of
+    from fashion_compare.data.dataset import dataset_of, notes
 
     with console.download_progress() as progress:
         source = sources.resolve(

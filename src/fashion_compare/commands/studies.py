@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.carry_out import SENSITIVITY, TUNING, Engine, carry_out, finish
+from fashion_compare.commands.run_study import SENSITIVITY, TUNING, Engine, carry_out, finish
 from fashion_compare.errors import UsageError, UserError
 
 
@@ -35,13 +35,13 @@ def run(
     quiet: options.Quiet = False,
 ) -> None:
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
-    from fashion_compare.study import merge, spec
+    from fashion_compare.study import overrides, spec
 
     where = Engine(
         engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device, keep, keep_minutes
     )
     resolved = spec.load_study(study)
-    resolved = merge.with_experiments(resolved) if experiments else resolved
+    resolved = overrides.with_experiments(resolved) if experiments else resolved
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
         spec.check_spaces(resolved, f"--seeds {seeds}")
@@ -67,10 +67,10 @@ def sensitivity(
 
     Trains the baselines, and the grids and the design that the study declares (those of 'full' where it declares none).
     """
-    from fashion_compare.study import merge, spec
+    from fashion_compare.study import overrides, spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
-    resolved = merge.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
+    resolved = overrides.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
     carry_out(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
 
 
@@ -97,11 +97,11 @@ def tune(
     The winners are trained with the study's seeds as a configuration each, and compared with the baselines. The
     space is the study's, or that of 'full' where it declares none; choices are made by validation alone.
     """
-    from fashion_compare.study import merge, spec
+    from fashion_compare.study import overrides, spec
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = spec.load_study(study)
-    tuning = merge.with_full(resolved).tuning
+    tuning = overrides.with_full(resolved).tuning
     assert tuning is not None
     tuning = tuning if trials is None else tuning.model_copy(update={"trials": trials})
     carry_out(resolved.model_copy(update={"tuning": tuning}), (data, any_idx), out, where, frozenset({TUNING}))
@@ -123,21 +123,25 @@ def report(
     if markdown is not None and markdown.suffix != ".md":
         raise UsageError(f"--markdown {markdown}: expected a file that ends in .md")
     from fashion_compare import console
+    from fashion_compare.execution import tuning
+    from fashion_compare.results.collect import collect
+    from fashion_compare.results.files import known_failures, read_results
+    from fashion_compare.results.schema import check_dataset
+    from fashion_compare.runs.run import described_identity
     from fashion_compare.store import read_json
-    from fashion_compare.study import plan, results, spec, tuning
-    from fashion_compare.study.schema import check_dataset
+    from fashion_compare.study import spec
 
     options.check_study_directory(directory)
-    other = None if compare is None else results.read_results(compare)
+    other = None if compare is None else read_results(compare)
     study = spec.written_study(directory)
     dataset = read_json(directory / "dataset.json")
     check_dataset(dataset, directory / "dataset.json")
-    study = tuning.with_winners(study, plan.described_identity(dataset), directory)
-    found = results.collect(study, dataset, directory, results.known_failures(study, directory))
+    study = tuning.with_winners(study, described_identity(dataset), directory)
+    found = collect(study, dataset, directory, known_failures(study, directory))
     page = finish(found, directory, other)
     # Behind all that is read: the report takes its time to import.
     if markdown is not None:
-        from fashion_compare.report.document import write_document
+        from fashion_compare.report.markdown import write_document
 
         console.tell(f"Text:    {write_document(found, directory, markdown)}")
     if pdf:
@@ -154,8 +158,8 @@ def report(
 def status(directory: options.StudyDirectory) -> None:
     """Tell how far a study is, from its files: from outside, while it runs, or after it was stopped."""
     from fashion_compare import console
-    from fashion_compare.lock import holder
-    from fashion_compare.study.status import study_status
+    from fashion_compare.results.status import study_status
+    from fashion_compare.store.lock import holder
 
     options.check_study_directory(directory)
     snapshot, trials_to_come = study_status(directory)

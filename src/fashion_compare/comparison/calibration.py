@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fashion_compare.classifier.scores import log_softmax, softmax
+from fashion_compare.classifier.functional import log_softmax, softmax
 from fashion_compare.comparison.statistics import mean_interval
 from fashion_compare.evaluation.calibration import (
     brier_score,

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -251,7 +252,7 @@ def _verified(directory: Path, name: str, expected_sha256: str | None) -> IdxFil
 
 def _drawn() -> tuple[dict[str, np.ndarray], dict[str, str]]:
     # Its drawing code is for the stand-in alone.
-    from fashion_compare.data.garments import draw
+    from fashion_compare.data.synthetic import draw
 
     train_images, train_labels = draw(_COUNTS[TRAIN_IMAGES], _STAND_IN_SEEDS["train"])
     test_images, test_labels = draw(_COUNTS[TEST_IMAGES], _STAND_IN_SEEDS["test"])
@@ -280,3 +281,9 @@ def _check(arrays: Mapping[str, np.ndarray], *, exact: bool) -> None:
             raise DataError(f"{labels} holds label {arrays[labels].max()}, expected 0 to {len(CLASS_NAMES) - 1}")
         if len(np.unique(arrays[labels])) < 2:
             raise DataError(f"{labels} holds one class alone, expected two or more: there is nothing to tell apart")
+
+
+@lru_cache(maxsize=1)
+def dataset_of(source: Source) -> Dataset:
+    """Return the data, read once per process."""
+    return load(source)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from fashion_compare.data.transfer import MirrorError, Progress, fetch, open_https, reason_of
+from fashion_compare.data.https import MirrorError, Progress, fetch, open_https, reason_of
 from fashion_compare.errors import DataError
 
 if sys.platform == "win32":

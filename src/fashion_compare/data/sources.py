@@ -12,7 +12,7 @@ from typing import Literal
 import platformdirs
 
 from fashion_compare.data.download import MIRRORS, REACH_SECONDS, NoMirrorReachable, download
-from fashion_compare.data.transfer import Progress
+from fashion_compare.data.https import Progress
 from fashion_compare.errors import DataError, UsageError
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"

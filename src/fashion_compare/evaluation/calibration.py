@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from fashion_compare.classifier.functional import cross_entropy
 from fashion_compare.classifier.interface import Labels, Logits
-from fashion_compare.classifier.scores import cross_entropy
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from fashion_compare.classifier.functional import cross_entropy, softmax
 from fashion_compare.classifier.interface import Labels, Logits
-from fashion_compare.classifier.scores import cross_entropy, softmax
 from fashion_compare.evaluation.calibration import brier_score, expected_calibration_error
 from fashion_compare.evaluation.roc import one_vs_rest_auc
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion_compare.classifier.functional import softmax
 from fashion_compare.classifier.interface import Labels, Logits
-from fashion_compare.classifier.scores import softmax
 from fashion_compare.errors import UserError
 from fashion_compare.store import load_npz
 

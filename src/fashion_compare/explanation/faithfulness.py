@@ -18,8 +18,8 @@ from scipy import ndimage
 from scipy.stats import rankdata
 
 from fashion_compare.classifier import Classifier
+from fashion_compare.classifier.functional import softmax
 from fashion_compare.classifier.interface import Images, Labels
-from fashion_compare.classifier.scores import softmax
 from fashion_compare.explanation.saliency import Maps
 
 Curves = NDArray[np.float32]

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.classifier import Classifier
+from fashion_compare.classifier.functional import softmax
 from fashion_compare.classifier.interface import Arrays, Images, Labels, Logits
-from fashion_compare.classifier.scores import softmax
-from fashion_compare.explanation.methods import METHODS, explain
+from fashion_compare.explanation.attribution import METHODS, explain
 from fashion_compare.explanation.saliency import Maps
 
 REASONS = ("most confident right", "most confident wrong", "least certain")

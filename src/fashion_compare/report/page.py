@@ -16,9 +16,14 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from fashion_compare.analysis.explanations import CELL_IMAGES, read_confused, read_gallery, read_playground
+from fashion_compare.analysis.faithfulness import ALIKE
 from fashion_compare.classifier.configuration import MODEL_NAMES
-from fashion_compare.comparison.fitting import GAP, RISE
-from fashion_compare.comparison.wording import (
+from fashion_compare.comparison.learning_curves import GAP, RISE
+from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
+from fashion_compare.explanation.attribution import INTEGRATED, METHODS
+from fashion_compare.explanation.gallery import Gallery
+from fashion_compare.findings.wording import (
     along,
     correlation,
     difference_interval,
@@ -29,22 +34,18 @@ from fashion_compare.comparison.wording import (
     score_interval,
     setting,
 )
-from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
-from fashion_compare.explanation.gallery import Gallery
-from fashion_compare.explanation.methods import INTEGRATED, METHODS
-from fashion_compare.report import explore, words
-from fashion_compare.report.beside import beside
-from fashion_compare.report.drawing import Drawn, standalone
+from fashion_compare.report import sentences
 from fashion_compare.report.figures import draw_all
-from fashion_compare.report.playground import network_for_page, pictures
+from fashion_compare.report.figures.style import Drawn, standalone
+from fashion_compare.report.inputs import Saved, read_saved
 from fashion_compare.report.policy import classes_for_styles, content_security_policy
-from fashion_compare.report.saved import Saved, read_saved
+from fashion_compare.report.study_diff import beside
+from fashion_compare.report.widgets import charts
+from fashion_compare.report.widgets.playground import network_for_page, pictures
 from fashion_compare.store import make_directory, write_text
-from fashion_compare.study.explain import CELL_IMAGES, read_confused, read_gallery, read_playground
-from fashion_compare.study.faithful import ALIKE
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
-_SCRIPTS = ("script.js", "explore.js", "picture.js", "playground.js")
+_SCRIPTS = ("page.js", "charts.js", "picture.js", "playground.js")
 
 
 def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None = None) -> Path:
@@ -89,22 +90,22 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
         "percent": percent,
         "points": points,
         "rise": relative_rise,
-        "number": words.number,
-        "signed": words.signed,
+        "number": sentences.number,
+        "signed": sentences.signed,
         "parameter": parameter_name,
         "setting": setting,
         "along": along,
         "thousands": lambda value: f"{value:,}",
-        "count": words.count,
+        "count": sentences.count,
         "correlation": correlation,
         "score_interval": score_interval,
         "difference_interval": difference_interval,
     }
     return environment.get_template(template).render(
         results=results,
-        words=words,
-        metrics=list(words.METRIC_NAMES),
-        metric_names=words.METRIC_NAMES,
+        sentences=sentences,
+        metrics=list(sentences.METRIC_NAMES),
+        metric_names=sentences.METRIC_NAMES,
         model_names=MODEL_NAMES,
         comparisons=_by_configuration(results),
         environments=_environments(results),
@@ -138,14 +139,14 @@ def _explore(results: Mapping[str, Any], runs: Saved, root: Path) -> Markup:
     """Return what the pictures that answer to the pointer hold, as JSON."""
     content: dict[str, Any] = {
         "classes": results["dataset"]["class_names"],
-        "curves": explore.curves_for_page(runs.histories),
-        "roc": explore.roc_for_page(runs.roc),
+        "curves": charts.curves_for_page(runs.histories),
+        "roc": charts.roc_for_page(runs.roc),
     }
     behind = read_confused(results, root)
     if behind:
         models = list(results["gallery"]["networks"])
-        content["confusions"] = explore.confusions_for_page(behind, models, CELL_IMAGES) | {
-            "sheet": _png_uri(explore.sheet(behind["images"]))
+        content["confusions"] = charts.confusions_for_page(behind, models, CELL_IMAGES) | {
+            "sheet": _png_uri(charts.sheet(behind["images"]))
         }
     return _json(content)
 
@@ -162,12 +163,12 @@ def _render(
     root: Path,
     other: Mapping[str, Any] | None,
 ) -> str:
-    package = resources.files("fashion_compare.report") / "templates"
+    package = resources.files("fashion_compare.report") / "widgets"
     svgs, classes = classes_for_styles({name: drawing.svg for name, drawing in drawings.items()})
-    style = (package / "style.css").read_text(encoding="utf-8") + classes
+    style = (package / "page.css").read_text(encoding="utf-8") + classes
     script = "\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     return fill(
-        "report.html.j2",
+        "page.html.j2",
         results,
         figures={name: {"svg": Markup(svgs[name]), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
         gallery=_gallery_items(read_gallery(results, root), results),

@@ -13,8 +13,8 @@ from fashion_compare.store.files import (
     write_json,
     write_text,
 )
-from fashion_compare.store.inside import refuse_links_out
-from fashion_compare.store.runs import RunDirectory, identity_hash
+from fashion_compare.store.path_safety import refuse_links_out
+from fashion_compare.store.run_directory import RunDirectory, identity_hash
 
 __all__ = [
     "DiskError",

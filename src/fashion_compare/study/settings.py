@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration, no_effect
 from fashion_compare.errors import UsageError, nearest
-from fashion_compare.study.refusals import mapping, refusal, refuse_booleans
-from fashion_compare.study.strict_yaml import StrictLoader, TwoReadingsError
+from fashion_compare.store.yaml_loader import StrictLoader, TwoReadingsError
+from fashion_compare.validation_errors import mapping, refusal, refuse_booleans
 
 
 def configuration(model: str, settings: dict[str, Any], where: str) -> Configuration:

@@ -7,8 +7,8 @@ import numpy as np
 
 from fashion_compare.classifier.configuration import Configuration, no_effect
 from fashion_compare.errors import UsageError, nearest
+from fashion_compare.study.search_space import Range, Sensitivity, Space, Tuning, ends, text, value_at
 from fashion_compare.study.settings import changed, check_effect
-from fashion_compare.study.space import Range, Sensitivity, Space, Tuning, ends, text, value_at
 
 # Configurations of a space that are made to see whether they can be.
 _DRAWS = 64

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration, Whole
 from fashion_compare.errors import UsageError, UserError, nearest
 from fashion_compare.store import read_bytes
-from fashion_compare.study.refusals import key_text, mapping, refusal, refuse_booleans, shown
+from fashion_compare.store.yaml_loader import StrictDumper, numbers, read_yaml
+from fashion_compare.study.search_space import Experiments, Sensitivity, Tuning
 from fashion_compare.study.settings import check_effect, configuration
-from fashion_compare.study.space import Experiments, Sensitivity, Tuning
 from fashion_compare.study.space_checks import check_sensitivity, check_tuning
-from fashion_compare.study.strict_yaml import StrictDumper, numbers, read_yaml
+from fashion_compare.validation_errors import key_text, mapping, refusal, refuse_booleans, shown
 
 BASELINE = "baseline"
 # What tuning found is named after the trial.
@@ -251,4 +251,4 @@ def _changes(base: dict[str, Any], other: dict[str, Any], field: str) -> dict[st
 
 
 def _shipped() -> Any:
-    return resources.files("fashion_compare.study") / "studies"
+    return resources.files("fashion_compare.study") / "presets"

@@ -1,0 +1,1 @@
+"""Finished runs in, sections of the results out: each computed once, cached, and described."""

@@ -1,0 +1,56 @@
+"""The best configuration of a model: chosen on validation, with the evidence that it is more than luck."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fashion_compare.comparison.paired import Scored, compare_family
+
+
+def best_configuration(configurations: Mapping[str, Scored], base: str, *, trials: int = 0) -> dict[str, Any]:
+    """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
+
+    A configuration without a finished run for every seed that another one has is not eligible: a mean over other
+    seeds would decide by luck (unless that is true of all of them). The evidence: the whole ranking, and every other
+    configuration's paired difference on validation. The same numbers chose the best, so Holm's correction runs over
+    all pairs that could have met. Those whose difference is not decided are named as `indistinguishable`: the choice
+    among them is by the mean alone.
+
+    Args:
+        configurations: finished configurations by name, the baseline among them.
+        base: the baseline's name.
+        trials: how many more were tried on validation before one of them became a configuration here: they could have
+            met all others too.
+    """
+    seeds = {name: set(scored.seeds()) for name, scored in configurations.items()}
+    wanted = set.union(*seeds.values())
+    if wanted not in seeds.values():
+        wanted = max(seeds.values(), key=len)
+    incomplete = [name for name in configurations if seeds[name] != wanted]
+    configurations = {name: scored for name, scored in configurations.items() if name not in incomplete}
+    accuracy = {name: scored.interval("validation", "accuracy") for name, scored in configurations.items()}
+    loss = {name: scored.interval("validation", "loss").mean for name, scored in configurations.items()}
+    # Rounded beyond any image's weight: the order in which seeds were added up must not decide.
+    ranking = sorted(configurations, key=lambda name: (-round(accuracy[name].mean, 10), round(loss[name], 10)))
+    best = ranking[0]
+    candidates = len(ranking) + max(0, trials - 1)
+    pairs = candidates * (candidates - 1) // 2 if len(ranking) > 1 else 0
+    rows = compare_family(
+        [(configurations[best], configurations[name]) for name in ranking[1:]], "validation", "accuracy", family=pairs
+    )
+    return {
+        "configuration": best,
+        "is_baseline": best == base,
+        "chosen_by": "mean validation accuracy over seeds, each at its best epoch by validation",
+        "ranking": [
+            {
+                "configuration": name,
+                "validation_accuracy": accuracy[name].mean,
+                "interval": [accuracy[name].low, accuracy[name].high],
+                "validation_loss": loss[name],
+            }
+            for name in ranking
+        ],
+        "evidence": rows,
+        "incomplete": incomplete,
+        "indistinguishable": [row["b"]["configuration"] for row in rows if row["verdict"] != "better"],
+    }

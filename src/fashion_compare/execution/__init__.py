@@ -1,0 +1,1 @@
+"""Many runs: which there are, where they run, how far they are."""

@@ -1,0 +1,1 @@
+"""What a study found: the types of results.json, collecting and writing them."""

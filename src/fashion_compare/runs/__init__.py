@@ -1,0 +1,1 @@
+"""One training: what defines it, how it is executed, and its record."""

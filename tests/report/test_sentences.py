@@ -1,0 +1,169 @@
+"""Sentences made from numbers say what the numbers say."""
+
+from typing import Any
+
+import pytest
+
+from fashion_compare.comparison.head_to_head import shares
+from fashion_compare.report import sentences
+
+NAMES = ["Bag", "Coat", "Shirt"]
+
+
+def comparison(**changes: Any) -> dict[str, Any]:
+    """A comparison of three seeds that decides nothing, some of it changed."""
+    return {
+        "verdict": "undecided", "metric": "accuracy", "seeds": [0, 1, 2], "no_difference_larger_than": None,
+        "seeds_needed": 12, "mean": 0.002, "interval": [0.001, 0.003],
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"verdict": "better"}, "better"),
+        ({"verdict": "worse"}, "worse"),
+        ({"verdict": "better", "interval": [-0.001, 0.005]}, "better on these images"),
+        ({"verdict": "worse", "interval": [-0.005, 0.0]}, "worse on these images"),
+        ({}, "not decidable with 3 seeds (12 for an even chance)"),
+        ({"seeds_needed": None}, "not decidable with 3 seeds"),
+        ({"no_difference_larger_than": 0.0031}, "no difference larger than 0.31 points"),
+        ({"no_difference_larger_than": 0.008, "metric": "loss"}, "no difference larger than 0.0080"),
+        ({"verdict": "no verdict", "seeds": [4]}, "no verdict with 1 seed"),
+        ({"verdict": "no verdict", "seeds": [4, 5]}, "no verdict with 2 seeds"),
+    ],
+)
+def test_verdicts(changes: dict[str, Any], said: str) -> None:
+    """Better, worse, no difference larger than so much, or not decidable with so many seeds and how many might.
+
+    A verdict comes from the seeds: where the interval, which knows of the images too, reaches zero, it is theirs alone.
+    """
+    assert sentences.verdict(comparison(**changes)) == said
+
+
+@pytest.mark.parametrize(
+    ("metric", "smallest", "shown"),
+    [
+        ("accuracy", 0.0123, "these seeds could have shown 1.23 points;"),
+        ("accuracy", 1.96, "these seeds could have shown no difference of any size;"),
+        ("loss", 1.96, "these seeds could have shown 1.9600;"),
+    ],
+)
+def test_no_impossible_difference_could_have_been_shown(metric: str, smallest: float, shown: str) -> None:
+    """Where seeds spread so much that only more than 100 points would have been decided, none would have been."""
+    row = comparison(metric=metric, smallest_difference_shown=smallest) | {
+        "p": 0.5, "p_holm": 0.5, "family": 5, "p_sign_flip": None, "probability_better": 0.5,
+    }  # fmt: skip
+    assert shown in sentences.evidence(row)
+
+
+def difference(c: int, mean: float, verdict: str, metric: str = "f1") -> dict[str, Any]:
+    return {"class": c, "metric": metric, "mean": mean, "interval": [mean - 0.01, mean + 0.01], "verdict": verdict}
+
+
+def test_classes_that_are_decided_are_named() -> None:
+    """By F1 alone, better and worse apart."""
+    rows = [
+        difference(0, 0.02, "better"), difference(1, 0.001, "undecided"), difference(2, -0.03, "worse"),
+        difference(1, 0.3, "better", "recall"),
+    ]  # fmt: skip
+    assert sentences.classes_in_words(rows, NAMES) == "F1 better in Bag +2.00; F1 worse in Shirt −3.00"
+
+
+def test_where_no_class_is_decided_the_largest_change_stands() -> None:
+    """With its interval, up or down."""
+    rows = [difference(0, 0.02, "undecided"), difference(2, -0.03, "no verdict")]
+    assert sentences.classes_in_words(rows, NAMES) == "no class decided; F1 moved most in Shirt, −3.00 [−4.00, −2.00]"
+
+
+def test_equal_sides_are_not_said_to_differ() -> None:
+    """Where no seed has a difference: no class moved most, no confusion differs, nothing could have been shown."""
+    rows = [difference(0, 0.0, "undecided"), difference(2, 0.0, "undecided")]
+    assert sentences.classes_in_words(rows, NAMES) == "F1 is the same in every class"
+    same = {"class": 1, "answer": 2, "share_a": 0.1, "share_b": 0.1, "verdict": "undecided"}
+    assert (
+        sentences.confusions_in_words([], NAMES)
+        == sentences.confusions_in_words([same], NAMES)
+        == "no confusion differs"
+    )
+    row = comparison(
+        mean=0.0, interval=[0.0, 0.0], no_difference_larger_than=0.0, seeds_needed=None, p=1.0, p_holm=1.0, family=1,
+        p_sign_flip=1.0, sign_flip_floor=0.25, sign_flip_can_decide=False, probability_better=0.5,
+        smallest_difference_shown=None,
+    )  # fmt: skip
+    assert sentences.verdict(row) == "no difference in any seed"
+    assert sentences.evidence(row).endswith("ahead in 50% of seeds")
+
+
+def test_confusions() -> None:
+    """From b's share to a's; a verdict stands where there is one, and three are enough."""
+    row = {"class": 1, "answer": 2, "share_a": 0.04, "share_b": 0.1, "verdict": "mended"}
+    rows = [row, row | {"class": 0, "verdict": "undecided"}, row | {"verdict": "made"}, row]
+    assert sentences.confusions_in_words(rows, NAMES) == (
+        "Coat taken for Shirt 10.0% → 4.0% (mended); Bag taken for Shirt 10.0% → 4.0%; "
+        "Coat taken for Shirt 10.0% → 4.0% (made)"
+    )
+
+
+def test_two_models_together() -> None:
+    """Agreement is the mean over seeds; the ensemble's difference from each model has its verdict."""
+    counts = {"both_right": 80, "only_a_right": 6, "only_b_right": 4, "both_wrong": 10}
+    other = {"both_right": 84, "only_a_right": 4, "only_b_right": 2, "both_wrong": 10}
+    held = {
+        "shares": shares([counts, other]),
+        "comparisons": [{"a": {"model": "cnn"}, "b": {"model": "ffnn"}}],
+        "ensemble": [comparison(mean=0.01, verdict="better"), comparison(mean=-0.002), comparison(metric="loss")],
+    }
+    said = sentences.together_in_words(held)
+    assert "Both are right on 82.0% of the test images, only the cnn on 5.0%, only the ffnn on 3.0%" in said
+    assert "is +1.00 points of accuracy from the cnn (better) and −0.20 from the ffnn (not decidable" in said
+
+
+def test_usable_values() -> None:
+    """Each parameter with its span and the values as good as the best."""
+    entries = [
+        {"parameter": "learning_rate", "span": 0.0407, "usable": [0.001, 0.003], "points": []},
+        {"parameter": "hidden_sizes", "span": 0.01, "usable": ["256-128"], "points": []},
+    ]
+    said = sentences.usable_in_words(entries)
+    assert "learning rate 4.07 points (not shown to be worse than the best: 0.001, 0.003)" in said
+    assert "hidden layers 1.00 points (not shown to be worse than the best: 256-128)" in said
+
+
+@pytest.mark.parametrize("together", [{}, {"learning_rate": 0.1}])
+def test_optimizers_at_one_learning_rate(together: dict[str, float]) -> None:
+    """What suits some of them is said, unless the rate moved along."""
+    entries = [{"parameter": "optimizer", "span": 0.2, "usable": ["adam"], "points": [{"together": together}]}]
+    assert ("at the baseline's learning rate" in sentences.usable_in_words(entries)) is (not together)
+
+
+@pytest.mark.parametrize(("low", "pair"), [(0.1, True), (-0.1, False)])
+def test_the_whole_space(low: float, pair: bool) -> None:
+    """The parameter behind most of the spread; a pair only where its interval is above zero; how much is known."""
+
+    def index(mean: float) -> dict[str, Any]:
+        return {"mean": mean, "interval": [low, 0.9]}
+
+    found = {
+        "points": 120, "planned": 128, "training_images": 10_000, "lowest": 0.5, "highest": 0.9, "r2": 0.812,
+        "indices": [{"parameter": name, "first": index(share)} for name, share in (("l2", 0.1), ("dropout", 0.6))],
+        "pairs": [{"parameters": ["l2", "dropout"], "second": index(0.2)}],
+    }  # fmt: skip
+    said = sentences.global_in_words(found)
+    assert "120 of 128 runs with 10,000 training images spread over 2 settings at once" in said
+    assert "The largest share of the spread, 60%, is dropout's alone" in said
+    assert ("L2 penalty and dropout add most together, 20%" in said) is pair
+    assert "R² 0.81" in said
+
+
+@pytest.mark.parametrize(
+    ("devices", "said"),
+    [
+        (["cpu", "cpu"], "one thread"),
+        (["cuda, Tesla T4"], "Tesla T4"),
+        (["cpu", "cuda, Tesla T4"], "Tesla T4 and one thread"),
+    ],
+)
+def test_what_measured_seconds_is_named(devices: list[str], said: str) -> None:
+    """A time on a GPU is never called a thread's."""
+    assert sentences.trained_on({"environment": {"device": device}} for device in devices) == said
