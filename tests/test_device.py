@@ -20,6 +20,7 @@ from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import RunDirectory, load_arrays, save_arrays
 from fashion_compare.training import train
+from tests.builders import train_epoch
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
@@ -48,7 +49,7 @@ def made(dataset, where="cpu", **settings):
 def trained(dataset, where="cpu", epochs=2, **settings):
     classifier, prepared = made(dataset, where, **settings)
     objectives = [
-        classifier.train_epoch(prepared, dataset.train_labels, np.random.default_rng(i).permutation(400))
+        train_epoch(classifier, prepared, dataset.train_labels, np.random.default_rng(i).permutation(400))
         for i in range(epochs)
     ]
     return classifier, prepared, objectives
@@ -137,7 +138,7 @@ import numpy as np
 chosen = device_for(["ffnn"], "auto")
 classifier = build(FfnnConfiguration(hidden_sizes=[8]), seed=0, mean=0, deviation=1, device=chosen)
 images = np.zeros((4, 28, 28), np.uint8)
-classifier.train_epoch(classifier.prepare(images), np.arange(4), np.arange(4))
+classifier.train_epoch(classifier.prepare(images), np.arange(4), np.arange(4), np.full(1, 0.001))
 sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
@@ -156,7 +157,7 @@ def test_looking_at_losses_after_the_epoch_changes_no_bit(settings, tiny_dataset
     for checks in (True, False):
         classifier, prepared = made(tiny_dataset, **settings)
         classifier._checks_each_step = checks
-        objective = classifier.train_epoch(prepared, tiny_dataset.train_labels, np.arange(400))
+        objective = train_epoch(classifier, prepared, tiny_dataset.train_labels, np.arange(400))
         found.append((objective, {name: value.tobytes() for name, value in classifier.weights().items()}))
     assert found[0] == found[1]
 
@@ -178,9 +179,9 @@ def test_the_device_is_no_part_of_a_runs_identity(tiny_dataset, tmp_path):
     configuration = CnnConfiguration(epochs=0)
     run = Run("cnn", "baseline", configuration, 0, None, None, tmp_path, data_identity(tiny_dataset), device="cpu")
     assert run.identity == replace(run, device="cuda").identity
-    entry = execute(run, dataset=tiny_dataset)
-    assert entry["environment"]["device"] == "cpu"
-    assert execute(replace(run, device="cuda"), dataset=tiny_dataset) == entry
+    record = execute(run, dataset=tiny_dataset)
+    assert record.environment["device"] == "cpu"
+    assert execute(replace(run, device="cuda"), dataset=tiny_dataset) == record
 
 
 def test_a_run_that_changes_its_device_says_so(tiny_dataset, tmp_path):
@@ -226,7 +227,7 @@ def test_no_step_waits_for_the_gpu(settings, tiny_dataset):
     """Torch itself raises on anything in a step that would synchronise."""
     classifier, prepared = made(tiny_dataset, "cuda", **settings)
     assert isinstance(classifier, CnnClassifier)
-    classifier.train_epoch(prepared, tiny_dataset.train_labels, np.arange(400))
+    train_epoch(classifier, prepared, tiny_dataset.train_labels, np.arange(400))
     targets = torch.from_numpy(tiny_dataset.train_labels).cuda()
     batches = torch.arange(400, device="cuda").split(64)
     torch.cuda.set_sync_debug_mode("error")
@@ -263,9 +264,9 @@ def test_a_gpu_is_faster_on_a_whole_epoch():
     for where in ("cpu", "cuda"):
         classifier = build(CnnConfiguration(), seed=0, mean=127.0, deviation=74.0, device=where)
         prepared = classifier.prepare(images)
-        classifier.train_epoch(prepared, labels, order[:6_400])
+        train_epoch(classifier, prepared, labels, order[:6_400])
         started = time.perf_counter()
-        classifier.train_epoch(prepared, labels, order)
+        train_epoch(classifier, prepared, labels, order)
         seconds[where] = time.perf_counter() - started
     print(seconds)
     assert seconds["cuda"] < seconds["cpu"]

@@ -18,6 +18,7 @@ from fashion_compare.errors import UserError
 from fashion_compare.schedules import learning_rates
 from fashion_compare.store import RunDirectory, load_arrays
 from fashion_compare.training import DivergedError, batch_order, best_epoch, train
+from tests.builders import train_epoch
 
 MODELS = ["ffnn", "cnn"]
 SEED = 4
@@ -380,9 +381,9 @@ def test_a_diverging_run_says_where(model, learning_rate, tiny_dataset, tmp_path
     prepared = classifier.prepare(images)
     order = np.concatenate([batch_order(SEED, 1, 400), batch_order(SEED, 2, 400)])
     steps = (400 // batch_size) + step - 1
-    assert np.isfinite(classifier.train_epoch(prepared, tiny_dataset.train_labels, order[: steps * batch_size]))
+    assert np.isfinite(train_epoch(classifier, prepared, tiny_dataset.train_labels, order[: steps * batch_size]))
     with pytest.raises(ArithmeticError):
-        classifier.train_epoch(prepared, tiny_dataset.train_labels, order[steps * batch_size :][:batch_size])
+        train_epoch(classifier, prepared, tiny_dataset.train_labels, order[steps * batch_size :][:batch_size])
     # The checkpoint is whole: started again, the run goes on after epoch 1 and meets the same end.
     kept = directory.checkpoint.read_bytes()
     with pytest.raises(DivergedError, match="in epoch 2 at step"):

@@ -163,7 +163,11 @@ AXIS = ("tuning", "space", "ffnn", "l2")
         (("models", "ffnn", "baseline", "hidden_sizes"), 16, "hidden_sizes: got 16, expected a list, such as [16]"),
         (("models", "ffnn", "baseline", "epochs"), 1.5, "epochs: got 1.5, expected a whole number"),
         (("models", "ffnn", "baseline", "dropout"), 1, "dropout: got 1, expected a number less than 1"),
-        (("models", "cnn", "baseline", "architecture"), "lenet", "architecture: got 'lenet', expected 'lenet5'"),
+        (
+            ("models", "cnn", "baseline", "architecture"),
+            "lenet",
+            "architecture: got 'lenet', expected one of lenet5, resnet20",
+        ),
         (("seeds",), "3", "seeds: got '3', expected a whole number, 1 to 1000, or a list of seeds"),
         (("seeds",), ["3"], "seeds.0: got '3', expected a whole number, without quotes"),
         (("seeds",), 1.5, "seeds: got 1.5, expected a whole number, 1 to 1000, or a list of seeds"),

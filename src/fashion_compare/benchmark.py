@@ -125,6 +125,7 @@ def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, C
     mean, deviation = pixel_statistics(images)
     ours = build(configuration, seed=0, mean=mean, deviation=deviation)
     prepared = ours.prepare(images)
+    rates = np.full(-(-len(labels) // batch_size), LEARNING_RATE)
     mlp = MLPClassifier(SIZES[1:-1], alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
     x, y = torch.from_numpy(prepared), torch.from_numpy(labels)
 
@@ -136,7 +137,7 @@ def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, C
 
     return {
         OURS: Contestant(
-            epoch=lambda order: ours.train_epoch(prepared, labels, order),
+            epoch=lambda order: ours.train_epoch(prepared, labels, order, rates),
             predict=lambda: ours.logits(prepared).argmax(axis=1),
         ),
         "torch eager, fused Adam": _torch(x, in_one_tensor),

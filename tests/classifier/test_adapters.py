@@ -9,6 +9,7 @@ import pytest
 import scipy.special
 import threadpoolctl
 import torch
+from tests.builders import train_epoch
 from torch.nn import functional
 
 from fashion_compare.architectures.lenet5 import LeNet5
@@ -88,7 +89,7 @@ def test_the_objective_is_defined_alike_for_both_models(model, l1, l2, tiny_data
     cross_entropy = -scipy.special.log_softmax(logits, axis=1)[np.arange(n), tiny_dataset.train_labels].mean()
     penalty = sum(l1 * np.abs(w).sum() + l2 * np.square(w).sum() for w in weights)
     assert classifier.penalty() == pytest.approx(penalty, rel=1e-5)
-    objective = classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(n))
+    objective = train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(n))
     assert objective == pytest.approx(cross_entropy + penalty, rel=1e-5)
 
 
@@ -132,7 +133,7 @@ def test_an_epoch_is_that_of_plain_torch(model, optimizer, tiny_dataset):
     reference = of_torch(list(parameters.values()))
     order = np.random.default_rng(5).permutation(len(tiny_dataset.train_labels))
 
-    objective = classifier.train_epoch(images, tiny_dataset.train_labels, order)
+    objective = train_epoch(classifier, images, tiny_dataset.train_labels, order)
 
     x = torch.from_numpy(np.asarray(images).reshape(len(order), -1).astype(np.float64))
     labels = torch.from_numpy(tiny_dataset.train_labels)
@@ -159,7 +160,7 @@ def one_epoch(model, dataset, order, **settings):
     """Weights before and after an epoch of the model, and its mean objective."""
     classifier, images = made(configure(model, **settings), dataset)
     start = trainable(classifier.weights())
-    objective = classifier.train_epoch(images, dataset.train_labels, order)
+    objective = train_epoch(classifier, images, dataset.train_labels, order)
     return start, trainable(classifier.weights()), objective, images
 
 
@@ -231,12 +232,12 @@ def test_averaged_weights(model, normalization, decay, tiny_dataset):
     steps = 0
     for _ in range(2):
         for start in range(0, 400, 40):
-            plain.train_epoch(images, labels, order[start : start + 40])
+            train_epoch(plain, images, labels, order[start : start + 40])
             steps += 1
             share = max(1 - decay, 1 / steps)
             for name, value in trainable(plain.weights()).items():
                 expected[name] += share * (value.astype(np.float64) - expected[name])
-        averaged.train_epoch(images, labels, order)
+        train_epoch(averaged, images, labels, order)
         for name, value in trainable(averaged.weights()).items():
             if not name.endswith("num_batches_tracked"):
                 np.testing.assert_allclose(value, expected[name], rtol=2e-5, atol=2e-6, err_msg=name)
@@ -250,7 +251,7 @@ def test_training_goes_on_from_loaded_weights(model, tiny_dataset):
     for decay in (0.0, 0.9):
         classifier, _ = made(configure(model, ema_decay=decay, optimizer="sgd", learning_rate=1e-8), tiny_dataset)
         classifier.load_weights(weights)
-        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(400))
         for name, value in classifier.weights().items():
             np.testing.assert_allclose(value, weights[name], rtol=0, atol=1e-6, err_msg=name)
 
@@ -269,7 +270,7 @@ def test_nesterov_without_momentum_is_sgd(model, tiny_dataset):
     ends = []
     for settings in ({"optimizer": "nesterov", "momentum": 0.0}, {"optimizer": "sgd"}):
         classifier, images = made(configure(model, batch_size=200, **settings), tiny_dataset)
-        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(400))
         ends.append(classifier.weights())
     for name, value in ends[0].items():
         np.testing.assert_allclose(value, ends[1][name], rtol=0, atol=1e-7, err_msg=name)
@@ -296,7 +297,7 @@ def test_batch_normalisation_is_pytorchs_for_both(model, tiny_dataset):
     x = torch.from_numpy(np.asarray(images).astype(np.float64))
     labels = torch.from_numpy(tiny_dataset.train_labels)
     for _ in range(2):
-        classifier.train_epoch(images, tiny_dataset.train_labels, order)
+        train_epoch(classifier, images, tiny_dataset.train_labels, order)
         for chosen in (slice(60), slice(60, 120), slice(120, 121)):
             # A batch of one in torch's evaluation mode: the same definition, there is no dropout here.
             module.train(len(x[chosen]) > 1)
@@ -336,7 +337,7 @@ def test_the_penalty_gradient_is_autograds(model, tiny_dataset):
         configuration = configure(model, optimizer="sgd", learning_rate=learning_rate, batch_size=400, **penalties)
         classifier, images = made(configuration, tiny_dataset)
         start = trainable(classifier.weights())
-        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(400))
         ends.append(classifier.weights())
     for name, value in start.items():
         if name.endswith("bias"):
@@ -358,15 +359,15 @@ def test_weights_and_state_are_all_that_the_next_epoch_depends_on(model, optimiz
     first, images = made(configuration, tiny_dataset)
     order = np.random.default_rng(0).permutation(400)
     labels = tiny_dataset.train_labels
-    first.train_epoch(images, labels, order)
+    train_epoch(first, images, labels, order)
     weights, state = copy.deepcopy((first.weights(), first.state()))
-    first.train_epoch(images, labels, order)
+    train_epoch(first, images, labels, order)
 
     second = build(configuration, seed=99, mean=0.0, deviation=1.0)
     second.load_weights(weights)
     second.load_state(state)
     np.testing.assert_array_equal(second.prepare(tiny_dataset.train_images), images)
-    second.train_epoch(images, labels, order)
+    train_epoch(second, images, labels, order)
     for kept, taken_over in ((first.weights(), second.weights()), (first.state(), second.state())):
         assert kept.keys() == taken_over.keys()
         for name, value in kept.items():
@@ -381,10 +382,10 @@ def test_a_saved_state_does_not_move_on(model, optimizer, tiny_dataset):
     decay = 0.1 if optimizer == "adamw" else 0.0
     classifier, images = made(configure(model, optimizer=optimizer, weight_decay=decay, dropout=0.3), tiny_dataset)
     order = np.arange(400)
-    classifier.train_epoch(images, tiny_dataset.train_labels, order)
+    train_epoch(classifier, images, tiny_dataset.train_labels, order)
     saved = classifier.weights() | classifier.state()
     before = copy.deepcopy(saved)
-    classifier.train_epoch(images, tiny_dataset.train_labels, order)
+    train_epoch(classifier, images, tiny_dataset.train_labels, order)
     now = classifier.weights() | classifier.state()
     for name, value in before.items():
         np.testing.assert_array_equal(saved[name], value, err_msg=name)
@@ -399,7 +400,7 @@ def test_the_same_seed_gives_the_same_bits(model, tiny_dataset):
 
     def trained(seed):
         classifier, images = made(configure(model, dropout=0.3), tiny_dataset, seed)
-        classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+        train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(400))
         return b"".join(value.tobytes() for value in classifier.weights().values())
 
     assert trained(1) == trained(1)
@@ -418,7 +419,7 @@ def test_measuring_changes_nothing(model, tiny_dataset):
                 np.testing.assert_array_equal(classifier.logits(images), logits)
                 classifier.penalty()
                 classifier.complexity()
-            classifier.train_epoch(images, tiny_dataset.train_labels, np.arange(400))
+            train_epoch(classifier, images, tiny_dataset.train_labels, np.arange(400))
         ends.append(classifier.weights())
     for name, value in ends[0].items():
         np.testing.assert_array_equal(ends[1][name], value, err_msg=name)
@@ -446,13 +447,13 @@ def test_a_non_finite_loss_names_its_step(model, tiny_dataset):
     labels, order = tiny_dataset.train_labels, np.arange(400)
     classifier, images = made(configuration, tiny_dataset)
     with pytest.raises(NonFiniteLossError, match=r"^non-finite loss at step \d+$") as caught:
-        classifier.train_epoch(images, labels, order)
+        train_epoch(classifier, images, labels, order)
     step = caught.value.step
     assert 1 < step < 40
     classifier, _ = made(configuration, tiny_dataset)
-    assert np.isfinite(classifier.train_epoch(images, labels, order[: 10 * (step - 1)]))
+    assert np.isfinite(train_epoch(classifier, images, labels, order[: 10 * (step - 1)]))
     with pytest.raises(NonFiniteLossError) as caught:
-        classifier.train_epoch(images, labels, order[10 * (step - 1) :])
+        train_epoch(classifier, images, labels, order[10 * (step - 1) :])
     assert caught.value.step == 1
 
 
@@ -477,7 +478,7 @@ from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import FfnnConfiguration
 classifier = build(FfnnConfiguration(), seed=0, mean=0.0, deviation=1.0)
 prepared = classifier.prepare(np.ones((4, 28, 28), np.uint8))
-print(classifier.train_epoch(prepared, np.arange(4), np.arange(4)) > 0, *sys.modules)
+print(classifier.train_epoch(prepared, np.arange(4), np.arange(4), np.full(1, 0.001)) > 0, *sys.modules)
 """
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     trained, *loaded = shown.stdout.split()

@@ -3,7 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from fashion_compare.classifier.configuration import CONFIGURATIONS, CnnConfiguration, FfnnConfiguration
+from fashion_compare.classifier.configuration import (
+    CONFIGURATIONS,
+    CnnConfiguration,
+    FfnnConfiguration,
+    defining_settings,
+    from_defining_settings,
+    neutral_settings,
+)
 
 SHARED = {
     "learning_rate": 0.5,
@@ -137,3 +144,23 @@ def test_a_configuration_does_not_change():
     """It is frozen: what a run was started with is what its result says."""
     with pytest.raises(ValidationError, match="frozen"):
         FfnnConfiguration().learning_rate = 1.0
+
+
+@pytest.mark.parametrize("model", CONFIGURATIONS)
+def test_every_setting_but_the_first_ones_has_a_neutral_value(model: str) -> None:
+    """A setting without one would be part of every run's identity, and make finished runs foreign."""
+    first = {"model", "learning_rate", "batch_size", "epochs", "optimizer"}
+    first |= {"hidden_sizes", "activation", "initialization", "architecture"}
+    assert CONFIGURATIONS[model].model_fields.keys() - first == neutral_settings(model).keys()
+
+
+@pytest.mark.parametrize("model", CONFIGURATIONS)
+def test_defining_settings_leave_out_what_is_neutral_and_lead_back(model: str) -> None:
+    """A default configuration is defined by its first settings alone; one that differs also by what differs."""
+    plain = CONFIGURATIONS[model]()
+    changed = CONFIGURATIONS[model](l2=0.001, patience=3)
+    assert not defining_settings(plain).keys() & neutral_settings(model).keys()
+    assert defining_settings(changed) == defining_settings(plain) | {"l2": 0.001, "patience": 3}
+    for configuration in (plain, changed):
+        assert from_defining_settings(defining_settings(configuration)) == configuration
+        assert from_defining_settings(configuration.model_dump(mode="json")) == configuration

@@ -115,8 +115,6 @@ COMMANDS: dict[str, Instead | Start | Parsed] = {
 # Python blocks by title that are only compiled.
 COMPILED = {
     "slurm.py": "needs a SLURM cluster",
-    "configuration.py": "a line of a class; test_add_a_model.py puts it there",
-    "cnn.py": "a line of a module; test_add_a_model.py puts it there",
 }
 
 # Study files by title, and what is made smaller before they are written.
@@ -125,7 +123,7 @@ SMALLER = {
 }
 
 # Study files by title that no shipped program can run.
-UNKNOWN = {"wide.yaml": ("wide-lenet5", "names the architecture that the page adds")}
+UNKNOWN = {"wide.yaml": ("wide_lenet5", "names the architecture that the page adds")}
 
 # Small studies that stand for shipped ones.
 STUDIES = {

@@ -43,14 +43,14 @@ def by_hand():
 
 def test_by_hand(by_hand):
     """Class 0: the positive part of A - 2·B. The 2×2 heat's centres lie between the pixels of the image."""
-    coarse, placed = grad_cam(*by_hand, np.array([0]))
+    coarse, placed = grad_cam(*by_hand, np.array([0]), layer="relu2")
     np.testing.assert_array_equal(coarse, [[[2, 5], [1, 0]]])
     np.testing.assert_array_equal(placed, [[[2, 3.5, 5], [1.5, 2, 2.5], [1, 0.5, 0]]])
 
 
 def test_a_map_of_zeros_is_told(by_hand):
     """Class 1: -A + B/8 is nowhere positive, and the heat is zero, not noise stretched to full scale."""
-    coarse, placed = grad_cam(*by_hand, np.array([1]))
+    coarse, placed = grad_cam(*by_hand, np.array([1]), layer="relu2")
     assert not coarse.any()
     assert not placed.any()
 
@@ -59,7 +59,7 @@ def test_each_image_has_its_own_target(by_hand):
     """In a batch, the heat of an image is that of the image alone, for its own class."""
     module, image = by_hand
     images = torch.cat([image, image, 2 * image])
-    coarse, _ = grad_cam(module, images, np.array([1, 0, 0]))
+    coarse, _ = grad_cam(module, images, np.array([1, 0, 0]), layer="relu2")
     np.testing.assert_array_equal(coarse, [[[0, 0], [0, 0]], [[2, 5], [1, 0]], [[4, 10], [2, 0]]])
 
 
@@ -86,7 +86,7 @@ def test_lenet5_against_autograd(layout):
     targets = np.array([0, 3, 9, 9, 5, 1])
     expected = reference(module, images, targets)
     assert np.count_nonzero(expected.max(axis=(1, 2))) >= 4
-    coarse, placed = grad_cam(module, images, targets)
+    coarse, placed = grad_cam(module, images, targets, layer="relu2")
     assert coarse.shape == (6, 10, 10)
     assert placed.shape == (6, 28, 28)
     assert coarse.dtype == placed.dtype == np.float32
@@ -97,13 +97,13 @@ def test_the_score_is_before_softmax():
     """A constant added to every logit changes no heat; a factor on every logit scales it."""
     torch.manual_seed(1)
     module, images, targets = LeNet5(), torch.randn(3, 1, 28, 28), np.array([1, 2, 3])
-    coarse, _ = grad_cam(module, images, targets)
+    coarse, _ = grad_cam(module, images, targets, layer="relu2")
     with torch.no_grad():
         module.dense3.bias += 50
-    np.testing.assert_array_equal(grad_cam(module, images, targets)[0], coarse)
+    np.testing.assert_array_equal(grad_cam(module, images, targets, layer="relu2")[0], coarse)
     with torch.no_grad():
         module.dense3.weight *= 8
-    np.testing.assert_allclose(grad_cam(module, images, targets)[0], 8 * coarse, rtol=1e-5)
+    np.testing.assert_allclose(grad_cam(module, images, targets, layer="relu2")[0], 8 * coarse, rtol=1e-5)
 
 
 def test_explaining_leaves_the_network_as_it_was():
@@ -112,9 +112,9 @@ def test_explaining_leaves_the_network_as_it_was():
     module, images, targets = LeNet5(dropout=0.9), torch.randn(2, 1, 28, 28), np.array([4, 5])
     before = {name: value.clone() for name, value in module.state_dict().items()}
     module.train()
-    first = grad_cam(module, images, targets)[0]
+    first = grad_cam(module, images, targets, layer="relu2")[0]
     module.train()
-    np.testing.assert_array_equal(grad_cam(module, images, targets)[0], first)
+    np.testing.assert_array_equal(grad_cam(module, images, targets, layer="relu2")[0], first)
     assert all(p.grad is None for p in module.parameters())
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert not any(child._forward_hooks or child._backward_hooks for child in module.modules())
@@ -146,7 +146,7 @@ def test_a_planted_stimulus_is_found_where_it_is(row, column):
     """One bright pixel: the hottest pixels lie within one pixel of it, over the whole range of the centres."""
     image = torch.zeros(1, 1, 28, 28)
     image[0, 0, row, column] = 8
-    coarse, placed = grad_cam(spot_finder(), image, np.array([3]))
+    coarse, placed = grad_cam(spot_finder(), image, np.array([3]), layer="relu2")
     # The map weighs 25/100: of each of the 25 pooled windows one unit passes its gradient of 1 on.
     assert coarse[0, row // 2 - 2, column // 2 - 2] == pytest.approx(2, rel=1e-6)
     assert np.count_nonzero(coarse) == 1
@@ -162,7 +162,7 @@ def test_plain_resizing_would_miss_it(row, least):
     """Stretched over all 28×28 pixels, as is usual, the same heat lies up to 3.6 pixels off: placing is worth it."""
     image = torch.zeros(1, 1, 28, 28)
     image[0, 0, row, 14] = 8
-    coarse, placed = grad_cam(spot_finder(), image, np.array([3]))
+    coarse, placed = grad_cam(spot_finder(), image, np.array([3]), layer="relu2")
     stretched = nn.functional.interpolate(torch.from_numpy(coarse)[None], size=(28, 28), mode="bilinear")[0, 0]
     missed = distance_to_the_hottest(stretched.numpy(), row, 14)
     assert missed >= least
@@ -201,10 +201,10 @@ def test_a_single_unit_covers_its_receptive_field():
 
 def test_hirescam_by_hand(by_hand):
     """Class 0 weighs each place by its own gradient: (1·2 - 4·0, 2·5, 3·1, -2·1 - 4·1), none below zero."""
-    coarse, _ = grad_cam(*by_hand, np.array([0]), method="HiResCAM")
+    coarse, _ = grad_cam(*by_hand, np.array([0]), layer="relu2", method="HiResCAM")
     np.testing.assert_array_equal(coarse, [[[2, 10], [3, 0]]])
     # Class 1: -A + B/2 at the last place alone is -1/2.
-    assert not grad_cam(*by_hand, np.array([1]), method="HiResCAM")[0].any()
+    assert not grad_cam(*by_hand, np.array([1]), layer="relu2", method="HiResCAM")[0].any()
 
 
 def test_grad_cam_plus_plus_by_hand(by_hand):
@@ -212,11 +212,11 @@ def test_grad_cam_plus_plus_by_hand(by_hand):
 
     Gradients 1, 2, 3: α = 1/(2 + 9), 1/(2 + 18), 1/(2 + 27), so A weighs 1/11 + 2/20 + 3/29.
     """
-    coarse, _ = grad_cam(*by_hand, np.array([0]), method="Grad-CAM++")
+    coarse, _ = grad_cam(*by_hand, np.array([0]), layer="relu2", method="Grad-CAM++")
     weight = 1 / 11 + 2 / 20 + 3 / 29
     np.testing.assert_allclose(coarse[0], weight * np.array([[2, 5], [1, 1]]), rtol=1e-7)
     # Class 1: B's last place has the gradient 1/2, and ΣB = 1; A's are all negative.
-    coarse, _ = grad_cam(*by_hand, np.array([1]), method="Grad-CAM++")
+    coarse, _ = grad_cam(*by_hand, np.array([1]), layer="relu2", method="Grad-CAM++")
     np.testing.assert_allclose(coarse[0], [[0, 0], [0, 0.5 / (2 + 0.5)]], rtol=1e-7)
 
 
@@ -225,7 +225,7 @@ def test_grad_cam_plus_plus_without_gradient_is_zero(by_hand):
     module, image = by_hand
     with torch.no_grad():
         module.dense.weight.zero_()
-    coarse, placed = grad_cam(module, image, np.array([0]), method="Grad-CAM++")
+    coarse, placed = grad_cam(module, image, np.array([0]), layer="relu2", method="Grad-CAM++")
     assert not coarse.any()
     assert not placed.any()
 
@@ -268,7 +268,8 @@ def test_grad_cam_plus_plus_of_huge_gradients_is_finite():
     exact = LeNet5().double()
     exact.load_state_dict(module.state_dict())
     coarse, expected = (
-        grad_cam(held, images.to(held.dense1.weight.dtype), targets, method="Grad-CAM++")[0] for held in (module, exact)
+        grad_cam(held, images.to(held.dense1.weight.dtype), targets, "relu2", "Grad-CAM++")[0]
+        for held in (module, exact)
     )
     assert np.isfinite(coarse).all()
     assert expected.any()
@@ -280,6 +281,8 @@ def test_hirescam_is_grad_cam_where_gradients_do_not_vary(by_hand):
     module, image = by_hand
     with torch.no_grad():
         module.dense.weight[0] = torch.tensor([3.0] * 4 + [-1.0] * 4)
-    first, second = (grad_cam(module, image, np.array([0]), method=method)[0] for method in ("Grad-CAM", "HiResCAM"))
+    first, second = (
+        grad_cam(module, image, np.array([0]), layer="relu2", method=method)[0] for method in ("Grad-CAM", "HiResCAM")
+    )
     assert first.any()
     np.testing.assert_array_equal(first, second)

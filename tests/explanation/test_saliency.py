@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients
+from tests.builders import train_epoch
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
@@ -26,7 +27,7 @@ def trained(tiny_dataset):
         held[model] = build(configuration, seed=3, mean=images.mean(), deviation=images.std())
         for epoch in range(2):
             order = np.random.default_rng(epoch).permutation(len(labels))
-            held[model].train_epoch(held[model].prepare(images), labels, order)
+            train_epoch(held[model], held[model].prepare(images), labels, order)
     return held
 
 

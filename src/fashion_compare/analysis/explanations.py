@@ -165,12 +165,14 @@ def _playground(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
         classifier = held.classifier(held.seeds[0])
         found |= {f"weights/{model}/{name}": value for name, value in classifier.weights().items()}
         if model == "cnn":
-            from fashion_compare.explanation.gradcam import LAYER, placing
+            from fashion_compare.architectures.graph import trace
+            from fashion_compare.explanation.gradcam import placing
             from fashion_compare.explanation.receptive_field import receptive_field
 
-            module = cast("CnnClassifier", classifier).module
-            units = next(layer.output_shape[1] for layer in classifier.complexity() if layer.name == "conv2")
-            found["place"] = placing(units, receptive_field(module, LAYER), dataset.test_images.shape[1])
+            cnn = cast("CnnClassifier", classifier)
+            target = cnn.architecture.target_layer
+            units = next(layer.output_shape[1] for layer in trace(cnn.module) if layer.name == target)
+            found["place"] = placing(units, receptive_field(cnn.module, target), dataset.test_images.shape[1])
     return found
 
 

@@ -2,16 +2,18 @@
 
 from torch import Tensor, nn
 
+from fashion_compare.architectures.architecture import Architecture
+
 
 class LeNet5(nn.Module):
     """LeCun et al. 1998, figure 2, as it is built today: ReLU and max-pooling, a full second convolution.
 
-    61,706 parameters and 416,520 multiply-accumulates an image; (n, 1, 28, 28) → (n, 10) logits. The padding of 2
-    gives the 28×28 images the 32×32 field of the original. With `batch_norm` each hidden layer's sums are normalised
-    over the batch before its activation (Ioffe and Szegedy 2015).
+    61,706 parameters and 416,520 multiply-accumulates an image with ten classes; (n, 1, 28, 28) → (n, classes) logits.
+    The padding of 2 gives the 28×28 images the 32×32 field of the original. With `batch_norm` each hidden layer's sums
+    are normalised over the batch before its activation (Ioffe and Szegedy 2015).
     """
 
-    def __init__(self, *, dropout: float = 0.0, batch_norm: bool = False) -> None:
+    def __init__(self, classes: int = 10, *, dropout: float = 0.0, batch_norm: bool = False) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
         self.norm1 = nn.BatchNorm2d(6) if batch_norm else nn.Identity()
@@ -32,12 +34,18 @@ class LeNet5(nn.Module):
         self.norm4 = nn.BatchNorm1d(84) if batch_norm else nn.Identity()
         self.relu4 = nn.ReLU(inplace=True)
         self.dropout2 = nn.Dropout(dropout)
-        self.dense3 = nn.Linear(84, 10)
+        self.dense3 = nn.Linear(84, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of the images, dense or in oneDNN's layout: layer after layer, in the order above."""
+        """Return the logits of the images: layer after layer, in the order above."""
         for layer in self.children():
-            if layer is self.flatten and images.is_mkldnn:
-                images = images.to_dense()
             images = layer(images)
         return images
+
+
+ARCHITECTURE = Architecture(
+    label="LeNet-5",
+    build=lambda classes, dropout, batch_norm: LeNet5(classes, dropout=dropout, batch_norm=batch_norm),
+    target_layer="relu2",
+    reference="LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998",
+)

@@ -1,15 +1,15 @@
 """A torch architecture behind the classifier interface. The only module that imports torch for training."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fashion_compare.architectures.lenet5 import LeNet5
+from fashion_compare.architectures import load_architecture
+from fashion_compare.classifier.averaging import WeightAverage
 from fashion_compare.classifier.complexity import complexity
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.classifier.interface import (
@@ -19,20 +19,17 @@ from fashion_compare.classifier.interface import (
     Logits,
     NonFiniteLossError,
     Pixels,
-    averaging_share,
 )
 from fashion_compare.device import set_up_cuda
 
-# By the name in `CnnConfiguration.architecture`; each is made with `dropout` and `batch_norm`.
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {"lenet5": LeNet5}
-
+CLASSES = 10
 _EVALUATION_BATCH = 500
 
 
 def make_module(configuration: CnnConfiguration) -> nn.Module:
     """Return the untrained network that `configuration` describes, its weights drawn from torch's generator."""
-    architecture = ARCHITECTURES[configuration.architecture]
-    return architecture(dropout=configuration.dropout, batch_norm=configuration.normalization == "batch")
+    architecture = load_architecture(configuration.architecture)
+    return architecture.build(CLASSES, configuration.dropout, configuration.normalization == "batch")
 
 
 def layers_of(configuration: CnnConfiguration) -> list[LayerComplexity]:
@@ -57,7 +54,11 @@ class CnnClassifier:
         self._configuration = configuration
         self._mean, self._deviation = np.float32(mean), np.float32(deviation)
         # Drawn on the CPU: the same initial weights on every device.
+        self.architecture = load_architecture(configuration.architecture)
         self.module = make_module(configuration).to(self._device)
+        for layer in self.module.modules():
+            if isinstance(layer, nn.Flatten):
+                layer.register_forward_pre_hook(_to_dense)
         # One flat vector, weights first, then biases, scales and shifts, as in the network from scratch: an optimiser
         # that walks through ten small tensors spends its time between them, and the penalised part is one slice.
         weights = [p for p in self.module.parameters() if p.ndim > 1]
@@ -66,11 +67,10 @@ class CnnClassifier:
         nn.utils.vector_to_parameters(self._flat, self._parameters)
         self._weight_part = self._flat[: sum(w.numel() for w in weights)]
         self._optimizer = _optimizer(configuration, self._flat)
-        # What a moving average is taken of: parameters, and the statistics that belong to them. The module holds the
-        # averages and `_aside` the newest values; while it trains, it is the other way round.
-        self._averaged = [self._flat, *(buffer for buffer in self.module.buffers() if buffer.is_floating_point())]
-        self._aside = [tensor.clone() for tensor in self._averaged]
-        self._steps = 0
+        statistics = [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
+        self._average = WeightAverage(
+            [self._flat, *statistics], configuration.ema_decay, copy=Tensor.clone, lerp=Tensor.lerp_
+        )
 
     def prepare(self, images: Pixels) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
@@ -82,14 +82,12 @@ class CnnClassifier:
         prepared: Tensor,
         labels: Labels,
         order: NDArray[np.int64],
-        learning_rates: NDArray[np.float64] | None = None,
+        learning_rates: NDArray[np.float64],
     ) -> float:
         """Take one step per batch of `order`; return the mean objective by example."""
         targets = torch.from_numpy(labels).to(self._device)
         batches = _split(torch.from_numpy(order).to(self._device), self._configuration.batch_size)
-        if learning_rates is None:
-            learning_rates = np.full(len(batches), self._configuration.learning_rate)
-        with self._newest_values():
+        with self._average.training():
             objectives = self._take_steps(prepared, targets, batches, learning_rates)
         values: list[float] = torch.stack(objectives).tolist()
         total = 0.0
@@ -116,14 +114,14 @@ class CnnClassifier:
             self._add_penalty_gradient(gradient[: len(self._weight_part)])
             self._flat.grad = gradient
             self._step(float(rate))
-            self._average()
+            self._average.update()
         return objectives
 
     def _set_mode(self, images: int) -> None:
         """Train; a batch of one has no variance in dense layers, so batch normalisation then uses running averages."""
         self.module.train()
         if images == 1:
-            for layer in self.module.children():
+            for layer in self.module.modules():
                 if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                     layer.eval()
 
@@ -136,30 +134,6 @@ class CnnClassifier:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
-
-    @contextmanager
-    def _newest_values(self) -> Iterator[None]:
-        """Put the averages aside and the newest values into the module, and back in the end."""
-        self._exchange()
-        try:
-            yield
-        finally:
-            self._exchange()
-
-    def _exchange(self) -> None:
-        if self._configuration.ema_decay:
-            for held, aside in zip(self._averaged, self._aside, strict=True):
-                newest = aside.clone()
-                aside.copy_(held)
-                held.copy_(newest)
-
-    def _average(self) -> None:
-        """Move the averages, now aside, towards the values that the last step led to."""
-        if self._configuration.ema_decay:
-            self._steps += 1
-            share = averaging_share(self._configuration.ema_decay, self._steps)
-            for newest, average in zip(self._averaged, self._aside, strict=True):
-                average.lerp_(newest, share)
 
     def logits(self, prepared: Tensor) -> Logits:
         """Return (n, 10) scores in evaluation mode."""
@@ -208,8 +182,7 @@ class CnnClassifier:
         """Take over what `weights` returned."""
         self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
         self.module.load_state_dict({name: torch.from_numpy(weights[name]) for name in self.module.state_dict()})
-        for held, aside in zip(self._averaged, self._aside, strict=True):
-            aside.copy_(held)
+        self._average.reset()
 
     def state(self) -> Arrays:
         """Return the optimiser's moments, torch's generators and, with averaging, the newest weights."""
@@ -217,7 +190,8 @@ class CnnClassifier:
         if self._device.type == "cuda":
             named["cuda_generator"] = torch.cuda.get_rng_state().numpy().copy()
         if self._configuration.ema_decay:
-            named |= {"steps": np.array([self._steps]), "newest": torch.cat(self._aside).cpu().numpy()}
+            named |= {"steps": np.array([self._average.steps])}
+            named |= {"newest": torch.cat(self._average.shadow).cpu().numpy()}
         for name, value in self._optimizer.state_dict()["state"].get(0, {}).items():
             if value is not None:
                 named[f"optimizer.{name}"] = value.cpu().numpy().copy()
@@ -234,10 +208,10 @@ class CnnClassifier:
         if moments:
             self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": {0: moments}})
         if self._configuration.ema_decay:
-            self._steps = int(state["steps"][0])
-            parts = torch.from_numpy(state["newest"]).split([len(tensor) for tensor in self._aside])  # type: ignore[no-untyped-call]
-            for aside, value in zip(self._aside, parts, strict=True):
-                aside.copy_(value)
+            self._average.steps = int(state["steps"][0])
+            parts = torch.from_numpy(state["newest"]).split([len(tensor) for tensor in self._average.shadow])  # type: ignore[no-untyped-call]
+            for shadow, value in zip(self._average.shadow, parts, strict=True):
+                shadow.copy_(value)
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers that compute or reshape."""
@@ -247,11 +221,17 @@ class CnnClassifier:
 def _for_convolutions(images: Tensor) -> Tensor:
     """Return the images in oneDNN's own layout where there is one: a fifth less time a step than any of torch's.
 
-    Convolutions and pooling hand that layout on to each other; the module turns it back before its dense layers.
+    Convolutions and pooling hand that layout on to each other; before the images are flattened it is turned back.
     A single image stays as it is: oneDNN has no derivative of batch normalisation by running averages.
     """
     available: bool = images.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return images.to_mkldnn() if available and len(images) > 1 else images
+
+
+def _to_dense(_layer: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    """Return a layer's input in torch's own layout."""
+    (images,) = inputs
+    return images.to_dense() if images.is_mkldnn else images
 
 
 def _check_finite(objective: float, step: int) -> None:
@@ -266,16 +246,15 @@ def _split(tensor: Tensor, size: int) -> tuple[Tensor, ...]:
 
 
 def _optimizer(configuration: CnnConfiguration, parameters: Tensor) -> torch.optim.Optimizer:
-    rate, momentum = configuration.learning_rate, configuration.momentum
+    """Make the optimiser, which is given a rate at each step."""
+    momentum = configuration.momentum
     match configuration.optimizer:
         case "sgd":
-            return torch.optim.SGD([parameters], lr=rate)
+            return torch.optim.SGD([parameters])
         case "momentum" | "nesterov" as name:
-            return torch.optim.SGD(
-                [parameters], lr=rate, momentum=momentum, nesterov=name == "nesterov" and momentum > 0
-            )
+            return torch.optim.SGD([parameters], momentum=momentum, nesterov=name == "nesterov" and momentum > 0)
         case "rmsprop":
-            return torch.optim.RMSprop([parameters], lr=rate)
+            return torch.optim.RMSprop([parameters])
         case "adam" | "adamw":
             # AdamW is Adam after a decay of the weights alone, which `_step` does.
-            return torch.optim.Adam([parameters], lr=rate, fused=True)
+            return torch.optim.Adam([parameters], fused=True)

@@ -1,38 +1,32 @@
-"""What each layer of a torch module costs for one image, from the shapes that the image takes through them."""
+"""What each layer of a torch module costs for one image."""
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from fashion_compare.architectures.graph import Layer, trace
 from fashion_compare.classifier.interface import LayerComplexity
+
+# They neither compute with weights nor change the shape.
+_PASSED_OVER = {"relu", "dropout", "identity"}
 
 
 def complexity(module: nn.Module) -> list[LayerComplexity]:
-    """Return the layers that compute or reshape, of a module whose direct children are applied in order."""
-    layers: list[LayerComplexity] = []
-    shape = torch.zeros(1, 1, 28, 28, device=next(module.parameters()).device)
-    module.eval()
-    with torch.inference_mode():
-        for name, layer in module.named_children():
-            shape = layer(shape)
-            kind, multiply_accumulates = _cost(layer, shape)
-            if kind:
-                parameters = sum(p.numel() for p in layer.parameters())
-                layers.append(LayerComplexity(name, kind, tuple(shape.shape[1:]), parameters, multiply_accumulates))
-    return layers
+    """Return the layers that compute or reshape, in the order of the forward pass."""
+    return [
+        LayerComplexity(layer.name, _described(layer), layer.output_shape, layer.parameters, layer.multiply_accumulates)
+        for layer in trace(module)
+        if layer.kind not in _PASSED_OVER and (layer.kind != "flatten" or layer.parameters)
+    ]
 
 
-def _cost(layer: nn.Module, output: Tensor) -> tuple[str, int]:
-    """Return a layer's description ('' for activations) and its multiply-accumulates for one image."""
-    match layer:
-        case nn.Conv2d():
-            per_value = layer.weight[0].numel()
-            k, c = layer.kernel_size[0], layer.out_channels
-            return f"convolution {k}×{k}, {layer.in_channels} → {c} maps", output[0].numel() * per_value
-        case nn.Linear():
-            return f"dense {layer.in_features} → {layer.out_features}", layer.weight.numel()
-        case nn.MaxPool2d():
-            return f"max-pooling {layer.kernel_size}×{layer.kernel_size}", 0
-        case nn.BatchNorm2d() | nn.BatchNorm1d():
-            return "batch normalisation", 0
+def _described(layer: Layer) -> str:
+    """Return a layer's kind and its sizes."""
+    match layer.module:
+        case nn.Conv2d() as conv:
+            k = conv.kernel_size[0]
+            return f"convolution {k}×{k}, {conv.in_channels} → {conv.out_channels} maps"
+        case nn.Linear() as dense:
+            return f"dense {dense.in_features} → {dense.out_features}"
+        case nn.MaxPool2d() | nn.AvgPool2d() as pool:
+            return f"{layer.kind} {pool.kernel_size}×{pool.kernel_size}"
         case _:
-            return "", 0
+            return layer.kind

@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticKnownError
+
+from fashion_compare.architectures import architecture_names, load_architecture
 
 
 def _whole_number(value: Any) -> Any:
@@ -28,6 +30,16 @@ Number = Annotated[float, BeforeValidator(_number)]
 _WITH_MOMENTUM = ("momentum", "nesterov")
 
 
+@dataclass(frozen=True)
+class Neutral:
+    """The value that a setting was introduced with: a run from before it is the same run as one at that value.
+
+    A new setting names it, so that finished runs stay finished; it never changes, whatever the default becomes.
+    """
+
+    value: float | str | None
+
+
 class _Configuration(BaseModel):
     """The settings that both models share, with the same meaning for both."""
 
@@ -39,30 +51,42 @@ class _Configuration(BaseModel):
     schedule: Annotated[
         Literal["constant", "step", "cosine", "one_cycle"],
         Field(description="how the learning rate moves over the training, from and to what schedules.py says"),
+        Neutral("constant"),
     ] = "constant"
     optimizer: Annotated[
         Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
         Field(description="how a gradient becomes a step"),
     ] = "adam"
-    momentum: Annotated[Number, Field(ge=0, lt=1, description="of the optimizers 'momentum' and 'nesterov'")] = 0.9
-    l1: Annotated[Number, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights")] = 0.0
-    l2: Annotated[Number, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights")] = 0.0
+    momentum: Annotated[
+        Number, Field(ge=0, lt=1, description="of the optimizers 'momentum' and 'nesterov'"), Neutral(0.9)
+    ] = 0.9
+    l1: Annotated[Number, Field(ge=0, le=10, description="L1 penalty, l1·Σ|w| over the weights"), Neutral(0.0)] = 0.0
+    l2: Annotated[Number, Field(ge=0, le=10, description="L2 penalty, l2·Σw² over the weights"), Neutral(0.0)] = 0.0
     weight_decay: Annotated[
-        Number, Field(ge=0, le=10, description="decoupled decay of the weights, of the optimizer 'adamw'")
+        Number,
+        Field(ge=0, le=10, description="decoupled decay of the weights, of the optimizer 'adamw'"),
+        Neutral(0.0),
     ] = 0.0
     gradient_clip_norm: Annotated[
-        Number | None, Field(gt=0, description="longest gradient that a step is made of; null for any")
+        Number | None, Field(gt=0, description="longest gradient that a step is made of; null for any"), Neutral(None)
     ] = None
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1, description="share of certainty not asked for")] = 0.0
-    normalization: Annotated[Literal["none", "batch"], Field(description="of each hidden layer's sums")] = "none"
+    label_smoothing: Annotated[
+        Number, Field(ge=0, lt=1, description="share of certainty not asked for"), Neutral(0.0)
+    ] = 0.0
+    normalization: Annotated[
+        Literal["none", "batch"], Field(description="of each hidden layer's sums"), Neutral("none")
+    ] = "none"
     ema_decay: Annotated[
         Number,
         Field(ge=0, lt=1, description="predict with the weights' moving average over steps; 0 for the last ones"),
+        Neutral(0.0),
     ] = 0.0
     patience: Annotated[
-        Whole | None, Field(ge=1, description="stop after so many epochs without a better one; null for never")
+        Whole | None,
+        Field(ge=1, description="stop after so many epochs without a better one; null for never"),
+        Neutral(None),
     ] = None
-    dropout: Annotated[Number, Field(ge=0, lt=1, description="share of hidden dense units dropped")] = 0.0
+    dropout: Annotated[Number, Field(ge=0, lt=1, description="share of hidden dense units dropped"), Neutral(0.0)] = 0.0
 
     @model_validator(mode="after")
     def _no_setting_without_effect(self) -> Self:
@@ -94,7 +118,25 @@ class CnnConfiguration(_Configuration):
     """The established convolutional network in PyTorch, initialised as PyTorch does by default."""
 
     model: Literal["cnn"] = "cnn"
-    architecture: Annotated[Literal["lenet5"], Field(description="which established network")] = "lenet5"
+    architecture: Annotated[
+        str, Field(description="which established network: " + " or ".join(architecture_names()))
+    ] = "lenet5"
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in architecture_names():
+            shown = name if len(name) <= 60 else f"{name[:57]}..."
+            raise ValueError(f"got '{shown}', expected one of {', '.join(architecture_names())}")
+        return name
+
+    @model_validator(mode="after")
+    def _normalization_is_not_there_already(self) -> Self:
+        if self.normalization == "batch" and load_architecture(self.architecture).always_batch_norm:
+            raise ValueError(
+                f"normalization 'batch' has no effect with architecture '{self.architecture}', which has it"
+            )
+        return self
 
 
 Configuration = FfnnConfiguration | CnnConfiguration
@@ -182,4 +224,30 @@ ALIASES = {
     }.items()
     for alias in aliases.split()
 }
-MODEL_NAMES = {"ffnn": "fully connected network from scratch (NumPy)", "cnn": "LeNet-5 (PyTorch)"}
+
+
+def neutral_settings(model: str) -> dict[str, Any]:
+    """Return setting → neutral value, for the settings of a model that have one."""
+    fields = CONFIGURATIONS[model].model_fields
+    return {name: mark.value for name, field in fields.items() for mark in field.metadata if isinstance(mark, Neutral)}
+
+
+def defining_settings(configuration: Configuration) -> dict[str, Any]:
+    """Return the settings that define a run, JSON-ready: all but those at their neutral value."""
+    neutral = neutral_settings(configuration.model)
+    settings = configuration.model_dump(mode="json")
+    return {name: value for name, value in settings.items() if name not in neutral or value != neutral[name]}
+
+
+def from_defining_settings(settings: dict[str, Any]) -> Configuration:
+    """Return the configuration that `defining_settings` described, in whichever version.
+
+    Raises:
+        KeyError: it names no model.
+        pydantic.ValidationError: a setting is not one of this version's.
+    """
+    model = settings["model"]
+    return CONFIGURATIONS[model].model_validate(neutral_settings(model) | settings)
+
+
+MODEL_NAMES = {"ffnn": "fully connected network from scratch (NumPy)", "cnn": "established CNN (PyTorch)"}

@@ -3,12 +3,11 @@
 import itertools
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion_compare.classifier.averaging import WeightAverage
 from fashion_compare.classifier.configuration import FfnnConfiguration
 from fashion_compare.classifier.interface import (
     Arrays,
@@ -17,7 +16,6 @@ from fashion_compare.classifier.interface import (
     Logits,
     NonFiniteLossError,
     Pixels,
-    averaging_share,
 )
 from fashion_compare.scratch import Network
 from fashion_compare.scratch.optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSProp, clip_norm
@@ -60,12 +58,10 @@ class FfnnClassifier:
             l2=configuration.l2,
         )
         self._optimizer = _optimizer(configuration, weights=slice(self.network.weight_count))
-        # What a moving average is taken of: parameters, and the statistics that belong to them. The network holds the
-        # averages and `_aside` the newest values; while it trains, it is the other way round.
-        self._averaged = [self.network.parameters]
-        self._averaged += [vector for norm in self.network.norms for vector in (norm.mean, norm.variance)]
-        self._aside = [vector.copy() for vector in self._averaged]
-        self._steps = 0
+        statistics = [vector for norm in self.network.norms for vector in (norm.mean, norm.variance)]
+        self._average = WeightAverage(
+            [self.network.parameters, *statistics], configuration.ema_decay, copy=np.copy, lerp=_lerp
+        )
 
     def prepare(self, images: Pixels) -> NDArray[np.float32]:
         """Return (n, 784) float32 with the training set's mean 0 and deviation 1."""
@@ -79,17 +75,15 @@ class FfnnClassifier:
         prepared: NDArray[np.float32],
         labels: Labels,
         order: NDArray[np.int64],
-        learning_rates: NDArray[np.float64] | None = None,
+        learning_rates: NDArray[np.float64],
     ) -> float:
         """Take one step per batch of `order`; return the mean objective by example."""
         network, size, clip = self.network, self._configuration.batch_size, self._configuration.gradient_clip_norm
         starts = range(0, len(order), size)
-        if learning_rates is None:
-            learning_rates = np.full(len(starts), self._configuration.learning_rate)
         total = 0.0
         batch = np.empty((size, PIXELS), np.float32)
         # A diverging run overflows before its loss is caught below: one clear error, not ten warnings.
-        with self._newest_values(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with self._average.training(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for step, (start, rate) in enumerate(zip(starts, learning_rates, strict=True), start=1):
                 chosen = order[start : start + size]
                 # mode="clip" is the fast path: it skips a buffered copy, and the order is in range by construction.
@@ -101,33 +95,9 @@ class FfnnClassifier:
                     clip_norm(network.gradient, clip)
                 self._optimizer.learning_rate = float(rate)
                 self._optimizer.step(network.parameters, network.gradient)
-                self._average()
+                self._average.update()
                 total += loss * len(chosen)
         return total / len(order)
-
-    @contextmanager
-    def _newest_values(self) -> Iterator[None]:
-        """Put the averages aside and the newest values into the network, and back in the end."""
-        self._exchange()
-        try:
-            yield
-        finally:
-            self._exchange()
-
-    def _exchange(self) -> None:
-        if self._configuration.ema_decay:
-            for held, aside in zip(self._averaged, self._aside, strict=True):
-                newest = aside.copy()
-                aside[...] = held
-                held[...] = newest
-
-    def _average(self) -> None:
-        """Move the averages, now aside, towards the values that the last step led to."""
-        if self._configuration.ema_decay:
-            self._steps += 1
-            share = averaging_share(self._configuration.ema_decay, self._steps)
-            for newest, average in zip(self._averaged, self._aside, strict=True):
-                np.add(average, share * (newest - average), out=average)
 
     def logits(self, prepared: NDArray[np.float32]) -> Logits:
         """Return (n, 10) scores, computed in slices that stay in the processor's cache."""
@@ -160,8 +130,7 @@ class FfnnClassifier:
             if weights[name].shape != value.shape:
                 raise ValueError(f"{name} has shape {weights[name].shape}, expected {value.shape}")
             value[...] = weights[name]
-        for held, aside in zip(self._averaged, self._aside, strict=True):
-            aside[...] = held
+        self._average.reset()
 
     def _named(self) -> Arrays:
         """Return the network's own vectors and matrices by their names in files."""
@@ -179,7 +148,7 @@ class FfnnClassifier:
         moments = {f"optimizer.{name}": value.copy() for name, value in self._optimizer.state.items()}
         state = {"generator": np.frombuffer(generator, np.uint8), **moments}
         if self._configuration.ema_decay:
-            state |= {"steps": np.array([self._steps]), "newest": np.concatenate(self._aside)}
+            state |= {"steps": np.array([self._average.steps]), "newest": np.concatenate(self._average.shadow)}
         return state
 
     def load_state(self, state: Arrays) -> None:
@@ -188,29 +157,32 @@ class FfnnClassifier:
         prefix = "optimizer."
         self._optimizer.state = {k.removeprefix(prefix): v.copy() for k, v in state.items() if k.startswith(prefix)}
         if self._configuration.ema_decay:
-            self._steps = int(state["steps"][0])
-            parts = np.split(state["newest"], np.cumsum([len(vector) for vector in self._aside])[:-1])
-            for aside, value in zip(self._aside, parts, strict=True):
-                aside[...] = value
+            self._average.steps = int(state["steps"][0])
+            parts = np.split(state["newest"], np.cumsum([len(vector) for vector in self._average.shadow])[:-1])
+            for shadow, value in zip(self._average.shadow, parts, strict=True):
+                shadow[...] = value
 
     def complexity(self) -> list[LayerComplexity]:
         """Return the layers with parameters."""
         return layers_of(self._configuration)
 
 
+def _lerp(average: NDArray[np.float32], newest: NDArray[np.float32], weight: float) -> None:
+    np.add(average, weight * (newest - average), out=average)
+
+
 def _optimizer(configuration: FfnnConfiguration, weights: slice) -> Optimizer:
-    """Make the optimiser; weight decay is for the weights alone."""
-    rate, momentum = configuration.learning_rate, configuration.momentum
+    """Make the optimiser, which is given a rate at each step; weight decay is for the weights alone."""
     match configuration.optimizer:
         case "sgd":
-            return SGD(learning_rate=rate)
+            return SGD()
         case "momentum":
-            return Momentum(learning_rate=rate, momentum=momentum)
+            return Momentum(momentum=configuration.momentum)
         case "nesterov":
-            return Nesterov(learning_rate=rate, momentum=momentum)
+            return Nesterov(momentum=configuration.momentum)
         case "rmsprop":
-            return RMSProp(learning_rate=rate)
+            return RMSProp()
         case "adam":
-            return Adam(learning_rate=rate)
+            return Adam()
         case "adamw":
-            return AdamW(learning_rate=rate, weight_decay=configuration.weight_decay, mask=weights)
+            return AdamW(weight_decay=configuration.weight_decay, mask=weights)

@@ -21,14 +21,6 @@ class NonFiniteLossError(ArithmeticError):
         self.step = step
 
 
-def averaging_share(decay: float, step: int) -> float:
-    """Return how far a moving average of the weights goes towards the newest ones after a step, counted from 1.
-
-    It is their plain mean at first, so that the initial weights leave no trace, then forgets at the rate 1 - decay.
-    """
-    return max(1 - decay, 1 / step)
-
-
 @dataclass(frozen=True)
 class LayerComplexity:
     """What one layer costs for one image, forward."""
@@ -62,11 +54,11 @@ class Classifier(Protocol):
         prepared: Any,
         labels: Labels,
         order: NDArray[np.int64],
-        learning_rates: NDArray[np.float64] | None = None,
+        learning_rates: NDArray[np.float64],
     ) -> float:
         """Take one step per batch of `order` and return the mean objective (with penalties) by example.
 
-        `learning_rates` has a number for each step; without it all take the configuration's.
+        `learning_rates` has a number for each step.
 
         Raises:
             NonFiniteLossError: within the step that met it; on a GPU after the epoch, with that step.

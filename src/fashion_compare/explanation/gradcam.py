@@ -25,19 +25,17 @@ from fashion_compare.explanation.receptive_field import ReceptiveField, receptiv
 Heat = NDArray[np.float32]
 Method = Literal["Grad-CAM", "HiResCAM", "Grad-CAM++"]
 
-LAYER = "relu2"
-
 
 def grad_cam(
-    module: nn.Module, prepared: Tensor, targets: Labels, layer: str = LAYER, method: Method = "Grad-CAM"
+    module: nn.Module, prepared: Tensor, targets: Labels, layer: str, method: Method = "Grad-CAM"
 ) -> tuple[Heat, Heat]:
     """Return the heat of each image for its target class, coarse and placed on the image.
 
     Args:
-        module: a network whose direct children are applied in order.
+        module: a network that ends in logits.
         prepared: (n, 1, height, width), normalised as for prediction.
         targets: (n,) the class whose score is explained.
-        layer: the child whose maps are weighed.
+        layer: dotted name of the layer whose maps are weighed.
         method: how they are weighed.
 
     Returns:
@@ -46,7 +44,7 @@ def grad_cam(
         placed: (n, height, width), the same values interpolated between receptive-field centres.
     """
     module.eval()
-    place_in_module, target = dict(module.named_children())[layer], torch.from_numpy(targets)
+    place_in_module, target = module.get_submodule(layer), torch.from_numpy(targets)
     # The module ends in logits, so this explains the score before softmax.
     match method:
         case "Grad-CAM":
@@ -63,12 +61,14 @@ def grad_cam(
 
 def _maps_and_gradients(module: nn.Module, prepared: Tensor, target: Tensor, layer: str) -> tuple[Tensor, Tensor]:
     """Return a layer's maps and the score's gradient with respect to them, each (n, maps, h, w)."""
-    values = maps = prepared
-    for name, child in module.named_children():
-        values = child(values)
-        if name == layer:
-            maps = values = values.detach().requires_grad_()
-    (gradients,) = torch.autograd.grad(values.gather(1, target[:, None]).sum(), maps)
+    given: list[Tensor] = []
+    hook = module.get_submodule(layer).register_forward_hook(lambda _module, _inputs, output: given.append(output))
+    try:
+        scores = module(prepared)
+    finally:
+        hook.remove()
+    (maps,) = given
+    (gradients,) = torch.autograd.grad(scores.gather(1, target[:, None]).sum(), maps)
     return maps.detach(), gradients
 
 

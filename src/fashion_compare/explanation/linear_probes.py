@@ -19,6 +19,8 @@ PIXELS = "pixels"
 _RIDGE = 100.0
 # A deviation below this share of a feature's largest value is rounding: no two float32 numbers are that close.
 _CONSTANT = 1e-12
+# Larger maps are averaged over neighbouring places first: the readout solves for as many unknowns.
+_MOST_FEATURES = 2_000
 
 
 def representations(model: str, classifier: Classifier, images: Images) -> dict[str, NDArray[np.float32]]:
@@ -47,15 +49,35 @@ def _of_ffnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
 def _of_cnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
     import torch
 
-    values, name = classifier.prepare(images), ""
+    from fashion_compare.architectures.graph import outputs_of
+
+    stages = _stages(classifier.module)
     found: dict[str, NDArray[np.float32]] = {}
-    classifier.module.eval()
-    with torch.inference_mode():
-        for child_name, child in classifier.module.named_children():
-            name = child_name if isinstance(child, torch.nn.Conv2d | torch.nn.Linear) else name
-            values = child(values)
-            found[name] = values.flatten(1).numpy().copy()
+    outputs = outputs_of(classifier.module, classifier.prepare(images), set(stages.values()))
+    for stage, layer in stages.items():
+        values = outputs[layer]
+        if values.ndim == 4 and values[0].numel() > _MOST_FEATURES:
+            places = int((_MOST_FEATURES / values.shape[1]) ** 0.5)
+            values = torch.nn.functional.adaptive_avg_pool2d(values, places)
+        found[stage] = values.flatten(1).numpy().copy()
     return found
+
+
+def _stages(module: Any) -> dict[str, str]:
+    """Return stage → the layer that ends it: what has weights, alone or as a block, with its activation and pooling."""
+    from fashion_compare.architectures.graph import single_paths, trace
+
+    layers = trace(module)
+    alone = set(single_paths(layers))
+    stages: dict[str, str] = {}
+    stage = ""
+    for layer in layers:
+        if layer.kind in ("convolution", "dense"):
+            # Of a layer inside a block, the block: "stage1.0" of "stage1.0.conv2" and of "stage1.0.shortcut.0".
+            stage = ".".join(layer.name.split(".")[:2]) if "." in layer.name else layer.name
+        if layer.name in alone:
+            stages[stage] = layer.name
+    return stages
 
 
 def readout(features: NDArray[np.float32], labels: Labels, test_features: NDArray[np.float32]) -> NDArray[np.int64]:

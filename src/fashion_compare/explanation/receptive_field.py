@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from fashion_compare.architectures.graph import IMAGE, Layer, trace
+
+# Each of their units sees what the unit before it sees.
+_IN_PLACE = {"relu", "dropout", "batch normalisation", "identity", "addition"}
+
 
 @dataclass(frozen=True)
 class ReceptiveField:
@@ -15,34 +20,47 @@ class ReceptiveField:
 
 
 def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
-    """Return the receptive field of the units of `layer`, a direct child of `module`, from the layers up to it.
+    """Return the receptive field of the units of `layer`, from the layers on all ways to it.
 
     A layer with kernel k (counted with its dilation), stride s and padding p maps unit i to its inputs i·s - p …
     i·s - p + k - 1, whose centre is i·s + (k - 1)/2 - p; the rest is arithmetic from layer to layer (Araujo et al.,
-    Computing receptive fields of convolutional neural networks, 2019, eq. 2 to 4).
+    Computing receptive fields of convolutional neural networks, 2019, eq. 2 to 4). A sum sees what any of its terms
+    sees.
 
     Raises:
-        ValueError: there is no such layer, or one before it is not a convolution, pooling or element-wise layer.
+        ValueError: there is no such layer, or one before it has no places in the image.
     """
-    start, step, size = 0.0, 1.0, 1.0
-    for name, child in module.named_children():
-        match child:
-            case nn.Conv2d() | nn.MaxPool2d():
-                settings = (child.kernel_size, child.stride, child.padding, child.dilation)
-                kernel, stride, padding, dilation = (_one(value) for value in settings)
-                reach = dilation * (kernel - 1)
-                start += step * (reach / 2 - padding)
-                size += step * reach
-                step *= stride
-            case nn.ReLU() | nn.Tanh() | nn.Dropout() | nn.BatchNorm2d() | nn.Identity():
-                pass
-            case _:
-                raise ValueError(
-                    f"layer '{name}' ({type(child).__name__}) comes before '{layer}' and has no place in the image"
-                )
-        if name == layer:
-            return ReceptiveField(start, step, size)
-    raise ValueError(f"no layer '{layer}'; there are {', '.join(name for name, _ in module.named_children())}")
+    layers = trace(module, image_shape=None)
+    fields = {IMAGE: ReceptiveField(0.0, 1.0, 1.0)}
+    for held in layers:
+        inputs = [fields[name] for name in held.inputs]
+        fields[held.name] = _behind(held, layer, _joined(inputs, held.name))
+        if held.name == layer:
+            return fields[layer]
+    raise ValueError(f"no layer '{layer}'; there are {', '.join(held.name for held in layers)}")
+
+
+def _behind(held: Layer, wanted: str, field: ReceptiveField) -> ReceptiveField:
+    """Return the field of a layer's units from that of its inputs'."""
+    match held.module:
+        case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d() as window:
+            settings = (window.kernel_size, window.stride, window.padding, getattr(window, "dilation", 1))
+            kernel, stride, padding, dilation = (_one(value) for value in settings)
+            reach = dilation * (kernel - 1)
+            start = field.start + field.step * (reach / 2 - padding)
+            return ReceptiveField(start, field.step * stride, field.size + field.step * reach)
+        case _ if held.kind in _IN_PLACE:
+            return field
+    raise ValueError(f"layer '{held.name}' ({held.kind}) comes before '{wanted}' and has no place in the image")
+
+
+def _joined(fields: list[ReceptiveField], name: str) -> ReceptiveField:
+    """Return the field that covers all of these, of units at the same places."""
+    if len({field.step for field in fields}) > 1:
+        raise ValueError(f"layer '{name}' adds maps of different steps")
+    low = min(field.start - field.size / 2 for field in fields)
+    high = max(field.start + field.size / 2 for field in fields)
+    return ReceptiveField((low + high) / 2, fields[0].step, high - low)
 
 
 def _one(value: object) -> int:

@@ -14,7 +14,21 @@ const playground = (() => {
   const pictures = bytes(data.pictures.pixels);
   const side = 28;
 
-  // Layers: each takes values {shape, data} and returns new ones; pool also remembers where its maxima were.
+  // Calls visit(to, at) for each place `to` of a pooled map and each place `at` of the map that it is taken from.
+  function windows(layer, x, visit) {
+    const [maps, height, width] = x.shape;
+    const places = (length) => Math.floor((length - layer.size) / layer.stride) + 1;
+    const [rows, columns] = [places(height), places(width)];
+    for (let m = 0; m < maps; m++)
+      for (let r = 0; r < rows; r++)
+        for (let c = 0; c < columns; c++)
+          for (let y = r * layer.stride; y < r * layer.stride + layer.size; y++)
+            for (let z = c * layer.stride; z < c * layer.stride + layer.size; z++)
+              visit((m * rows + r) * columns + c, (m * height + y) * width + z);
+    return { shape: [maps, rows, columns], length: maps * rows * columns };
+  }
+
+  // Layers: each takes values {shape, data} and returns new ones; max also remembers where its maxima were.
   const layers = {
     dense(layer, w, x) {
       const out = new Float64Array(layer.outputs);
@@ -28,36 +42,41 @@ const playground = (() => {
     },
     convolution(layer, w, x) {
       const [, height, width] = x.shape;
-      const { inputs, outputs, size, padding } = layer;
-      const [rows, columns] = [height + 2 * padding - size + 1, width + 2 * padding - size + 1];
+      const { inputs, outputs, size, padding, stride } = layer;
+      const places = (length) => Math.floor((length + 2 * padding - size) / stride) + 1;
+      const [rows, columns] = [places(height), places(width)];
       const out = new Float64Array(outputs * rows * columns);
       for (let o = 0; o < outputs; o++)
         for (let r = 0; r < rows; r++)
           for (let c = 0; c < columns; c++) {
+            const [top, left] = [r * stride - padding, c * stride - padding];
+            const [y0, y1] = [Math.max(0, -top), Math.min(size, height - top)];
+            const [z0, z1] = [Math.max(0, -left), Math.min(size, width - left)];
             let sum = w[layer.bias + o];
             for (let i = 0; i < inputs; i++)
-              for (let y = Math.max(0, padding - r); y < size && r + y - padding < height; y++)
-                for (let z = Math.max(0, padding - c); z < size && c + z - padding < width; z++)
-                  sum += w[layer.at + ((o * inputs + i) * size + y) * size + z]
-                    * x.data[(i * height + r + y - padding) * width + c + z - padding];
+              for (let y = y0; y < y1; y++) {
+                const weight = layer.at + ((o * inputs + i) * size + y) * size;
+                const value = (i * height + top + y) * width + left;
+                for (let z = z0; z < z1; z++) sum += w[weight + z] * x.data[value + z];
+              }
             out[(o * rows + r) * columns + c] = sum;
           }
       return { shape: [outputs, rows, columns], data: out };
     },
-    pool(layer, w, x) {
-      const [maps, height, width] = x.shape;
-      const [rows, columns] = [Math.floor(height / layer.size), Math.floor(width / layer.size)];
-      const out = new Float64Array(maps * rows * columns).fill(-Infinity);
-      const from = new Int32Array(out.length);
-      for (let m = 0; m < maps; m++)
-        for (let y = 0; y < rows * layer.size; y++)
-          for (let z = 0; z < columns * layer.size; z++) {
-            const to = (m * rows + Math.floor(y / layer.size)) * columns + Math.floor(z / layer.size);
-            const at = (m * height + y) * width + z;
-            if (x.data[at] > out[to]) [out[to], from[to]] = [x.data[at], at];
-          }
-      return { shape: [maps, rows, columns], data: out, from };
+    max(layer, w, x) {
+      const from = new Int32Array(windows(layer, x, () => {}).length);
+      const out = new Float64Array(from.length).fill(-Infinity);
+      const { shape } = windows(layer, x, (to, at) => {
+        if (x.data[at] > out[to]) [out[to], from[to]] = [x.data[at], at];
+      });
+      return { shape, data: out, from };
     },
+    average(layer, w, x) {
+      const out = new Float64Array(windows(layer, x, () => {}).length);
+      const { shape } = windows(layer, x, (to, at) => { out[to] += x.data[at] / layer.size ** 2; });
+      return { shape, data: out };
+    },
+    addition: (layer, w, x, other) => ({ shape: x.shape, data: x.data.map((v, k) => v + other.data[k]) }),
     affine(layer, w, x) {
       const each = x.data.length / layer.units;
       return { shape: x.shape, data: x.data.map((v, k) => {
@@ -74,7 +93,8 @@ const playground = (() => {
   function forward(network, pixels) {
     const values = Float64Array.from(pixels, (v) => (v - network.mean) / network.deviation);
     const passed = [{ shape: [1, side, side], data: values }];
-    for (const layer of network.layers) passed.push(layers[layer.kind](layer, network.weights, passed.at(-1)));
+    for (const layer of network.layers)
+      passed.push(layers[layer.kind](layer, network.weights, ...layer.from.map((k) => passed[k])));
     return passed;
   }
 
@@ -87,35 +107,68 @@ const playground = (() => {
     return powers.map((power) => power / sum);
   }
 
-  // Grad-CAM: the gradient of one score walks back to the last convolution's maps, whose means weigh them.
-  function gradCam(network, passed, target) {
-    let gradient = new Float64Array(passed.at(-1).data.length);
-    gradient[target] = 1;
-    const w = network.weights;
-    for (let k = network.layers.length - 1; k > network.cam; k--) {
-      const [layer, x, y] = [network.layers[k], passed[k], passed[k + 1]];
-      const back = new Float64Array(x.data.length);
-      if (layer.kind === "dense") {
-        for (let j = 0; j < layer.outputs; j++)
-          for (let i = 0; i < layer.inputs; i++) back[i] += w[layer.at + j * layer.inputs + i] * gradient[j];
-      } else if (layer.kind === "relu") {
-        for (let i = 0; i < back.length; i++) back[i] = y.data[i] > 0 ? gradient[i] : 0;
-      } else if (layer.kind === "affine") {
-        const each = back.length / layer.units;
-        for (let i = 0; i < back.length; i++) back[i] = gradient[i] * w[layer.scale + Math.floor(i / each)];
-      } else {
-        for (let i = 0; i < gradient.length; i++) back[y.from[i]] += gradient[i];
-      }
-      gradient = back;
+  // What reaches a layer's input of the gradient at its output.
+  const backward = {
+    dense(layer, w, x, y, gradient, back) {
+      for (let j = 0; j < layer.outputs; j++)
+        for (let i = 0; i < layer.inputs; i++) back[i] += w[layer.at + j * layer.inputs + i] * gradient[j];
+    },
+    convolution(layer, w, x, y, gradient, back) {
+      const [[, height, width], [, rows, columns]] = [x.shape, y.shape];
+      const { inputs, outputs, size, padding, stride } = layer;
+      for (let o = 0; o < outputs; o++)
+        for (let r = 0; r < rows; r++)
+          for (let c = 0; c < columns; c++)
+            for (let i = 0; i < inputs; i++)
+              for (let a = 0; a < size; a++)
+                for (let b = 0; b < size; b++) {
+                  const [row, column] = [r * stride - padding + a, c * stride - padding + b];
+                  if (row >= 0 && column >= 0 && row < height && column < width)
+                    back[(i * height + row) * width + column] +=
+                      w[layer.at + ((o * inputs + i) * size + a) * size + b] * gradient[(o * rows + r) * columns + c];
+                }
+    },
+    relu(layer, w, x, y, gradient, back) {
+      for (let i = 0; i < back.length; i++) back[i] += y.data[i] > 0 ? gradient[i] : 0;
+    },
+    affine(layer, w, x, y, gradient, back) {
+      const each = back.length / layer.units;
+      for (let i = 0; i < back.length; i++) back[i] += gradient[i] * w[layer.scale + Math.floor(i / each)];
+    },
+    max(layer, w, x, y, gradient, back) {
+      for (let i = 0; i < gradient.length; i++) back[y.from[i]] += gradient[i];
+    },
+    average(layer, w, x, y, gradient, back) {
+      windows(layer, x, (to, at) => { back[at] += gradient[to] / layer.size ** 2; });
+    },
+    addition(layer, w, x, y, gradient, back) {
+      for (let i = 0; i < back.length; i++) back[i] += gradient[i];
+    },
+  };
+
+  // Grad-CAM: the gradient of one score walks back, on all ways, to the maps of one layer, whose means weigh them.
+  function coarseGradCam(network, passed, target) {
+    const gradients = passed.map((x) => new Float64Array(x.data.length));
+    gradients.at(-1)[target] = 1;
+    for (let k = network.layers.length; k > network.cam; k--) {
+      const layer = network.layers[k - 1];
+      for (const input of layer.from)
+        if (input >= network.cam)
+          backward[layer.kind](layer, network.weights, passed[input], passed[k], gradients[k], gradients[input]);
     }
-    const { shape: [maps, rows, columns], data: values } = passed[network.cam + 1];
+    const gradient = gradients[network.cam];
+    const { shape: [maps, rows, columns], data: values } = passed[network.cam];
     const coarse = new Float64Array(rows * columns);
     for (let m = 0; m < maps; m++) {
       let mean = 0;
       for (let i = 0; i < rows * columns; i++) mean += gradient[m * rows * columns + i] / (rows * columns);
       for (let i = 0; i < rows * columns; i++) coarse[i] += mean * values[m * rows * columns + i];
     }
-    return place(coarse.map((v) => Math.max(v, 0)), rows, data.place);
+    return coarse.map((v) => Math.max(v, 0));
+  }
+
+  function gradCam(network, passed, target) {
+    return place(coarseGradCam(network, passed, target), passed[network.cam].shape[1], data.place);
   }
 
   // Each coarse value belongs at the centre of what its unit sees: `weights` has 28 rows, one column a unit.
@@ -147,7 +200,7 @@ const playground = (() => {
     });
   }
 
-  return { data, networks, pictures, side, forward, logits, softmax, gradCam, changed };
+  return { data, networks, pictures, side, forward, logits, softmax, coarseGradCam, gradCam, changed };
 })();
 
 // The controls around it. What is shown is in the address, so that a link shows the same.

@@ -2,12 +2,15 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Arrays, Images, Labels
+
+if TYPE_CHECKING:
+    from fashion_compare.architectures.graph import Layer
 
 # Of batch normalisation, as in `scratch.layers` and in torch.
 _EPSILON = 1e-5
@@ -22,20 +25,21 @@ def network_for_page(model: str, config: Mapping[str, Any], weights: Arrays) -> 
         weights: of its best epoch, as `Classifier.weights` names them.
 
     Returns:
-        JSON-ready: `mean` and `deviation` of the pixels, `layers` (kind, sizes, and where their weights begin in
-        `weights`, base64 of little-endian float32), and for the cnn `cam`, the layer whose maps Grad-CAM weighs.
+        JSON-ready: `mean` and `deviation` of the pixels, `layers` (kind, `from`: whose outputs it takes, 0 is the image
+        and k the k-th layer; sizes, and where its weights begin in `weights`, base64 of little-endian float32), and for
+        the cnn `cam`, the layer whose maps Grad-CAM weighs.
     """
     vector = _Vector()
-    layers = _ffnn_layers(config, weights, vector) if model == "ffnn" else _cnn_layers(weights, vector)
-    found = {
+    found: dict[str, Any] = {
         "mean": float(weights["input.mean"][0]),
         "deviation": float(weights["input.deviation"][0]),
-        "layers": layers,
-        "weights": vector.text(),
     }
-    if model == "cnn":
-        found["cam"] = max(k for k, layer in enumerate(layers) if layer["kind"] == "pool") - 1
-    return found
+    if model == "ffnn":
+        layers = _ffnn_layers(config, weights, vector)
+        found["layers"] = [layer | {"from": [position]} for position, layer in enumerate(layers)]
+    else:
+        found |= _cnn_layers(config, weights, vector)
+    return found | {"weights": vector.text()}
 
 
 def pictures(images: Images, labels: Labels, index: Sequence[int] | NDArray[np.int64]) -> dict[str, Any]:
@@ -77,26 +81,58 @@ def _ffnn_layers(config: Mapping[str, Any], weights: Arrays, vector: _Vector) ->
     return layers
 
 
-def _cnn_layers(weights: Arrays, vector: _Vector) -> list[dict[str, Any]]:
-    """Return LeNet-5's layers; its second convolution is rectified before pooling, as in `cnn.lenet`."""
+def _cnn_layers(config: Mapping[str, Any], weights: Arrays, vector: _Vector) -> dict[str, Any]:
+    """Return the traced layers of an architecture, without those that change nothing when it predicts, and `cam`."""
+    # torch takes seconds to import, and a page without a cnn needs none of it.
+    from fashion_compare.architectures import load_architecture
+    from fashion_compare.architectures.graph import IMAGE, IMAGE_SHAPE, trace
+
+    architecture = load_architecture(config["architecture"])
+    classes = weights[next(name for name in reversed(weights) if name.endswith(".bias"))].size
+    module = architecture.build(classes, 0.0, config["normalization"] == "batch")
     layers: list[dict[str, Any]] = []
-    for k, padding in ((1, 2), (2, 0)):
-        kernels = weights[f"conv{k}.weight"]
-        outputs, inputs, size, _ = kernels.shape
-        layers.append(
-            {"kind": "convolution", "inputs": inputs, "outputs": outputs, "size": size, "padding": padding,
-             "at": vector.add(kernels), "bias": vector.add(weights[f"conv{k}.bias"])}
-        )  # fmt: skip
-        if f"norm{k}.weight" in weights:
-            layers.append(_affine(weights, f"norm{k}", vector))
-        layers += [{"kind": "relu"}, {"kind": "pool", "size": 2}]
-    for k in (1, 2, 3):
-        layers.append(_dense(weights[f"dense{k}.weight"], weights[f"dense{k}.bias"], vector))
-        if k < 3:
-            if f"norm{k + 2}.weight" in weights:
-                layers.append(_affine(weights, f"norm{k + 2}", vector))
-            layers.append({"kind": "relu"})
-    return layers
+    position = {IMAGE: 0}
+    shapes: dict[str, tuple[int, ...]] = {IMAGE: IMAGE_SHAPE}
+    for layer in trace(module):
+        shapes[layer.name] = layer.output_shape
+        if layer.kind in ("dropout", "identity", "flatten"):
+            position[layer.name] = position[layer.inputs[0]]
+            continue
+        described = _described(layer, shapes[layer.inputs[0]], weights, vector)
+        layers.append(described | {"from": [position[name] for name in layer.inputs]})
+        position[layer.name] = len(layers)
+    return {"layers": layers, "cam": position[architecture.target_layer]}
+
+
+def _described(layer: "Layer", input_shape: tuple[int, ...], weights: Arrays, vector: _Vector) -> dict[str, Any]:
+    """Return a traced layer as the page runs it."""
+    name, settings = layer.name, layer.module
+    match layer.kind:
+        case "convolution":
+            kernels = weights[f"{name}.weight"]
+            outputs, inputs, size, _ = kernels.shape
+            bias = weights.get(f"{name}.bias", np.zeros(outputs))
+            return {
+                "kind": "convolution", "inputs": inputs, "outputs": outputs, "size": size,
+                "padding": _one(settings, "padding"), "stride": _one(settings, "stride"),
+                "at": vector.add(kernels), "bias": vector.add(bias),
+            }  # fmt: skip
+        case "dense":
+            return _dense(weights[f"{name}.weight"], weights[f"{name}.bias"], vector)
+        case "batch normalisation":
+            return _affine(weights, name, vector)
+        case "max-pooling" | "average-pooling" as kind:
+            # An adaptive one, to a single place, has no size of its own: all that there is.
+            size = _one(settings, "kernel_size", input_shape[-1])
+            return {"kind": kind.removesuffix("-pooling"), "size": size, "stride": _one(settings, "stride", size)}
+        case kind:
+            return {"kind": kind}
+
+
+def _one(settings: Any, name: str, otherwise: int = 0) -> int:
+    """Return one of a layer's settings, which torch has for both directions or once."""
+    value = getattr(settings, name, otherwise)
+    return int(value[0] if isinstance(value, tuple) else value)
 
 
 def _dense(matrix: NDArray[Any], bias: NDArray[Any], vector: _Vector) -> dict[str, Any]:
