@@ -1,10 +1,13 @@
 """What several rooms' tests share: a data set small enough to train on in a fraction of a second."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from fashion_compare.data.dataset import CLASS_NAMES, Dataset
+from tests.programs import end_all
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,10 @@ def tiny_dataset() -> Dataset:
         test_images=test[0],
         test_labels=test[1],
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_program_is_left_running() -> Iterator[None]:
+    """A test that fails while a program of its own runs leaves it to nobody."""
+    yield
+    end_all()

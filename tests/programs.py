@@ -42,17 +42,33 @@ models:
   ffnn:
     baseline: {hidden_sizes: [16], epochs: 1}
 """
+_STARTED: "list[subprocess.Popen[str]]" = []
 PROGRAM = [sys.executable, "-m", "fashion_compare"]
 
 
 def start(words: Sequence[str | Path], where: Path, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
     """Start it in a session of its own; `before` is a program that starts it, such as a shell."""
-    # Where this process was told to ignore Ctrl-C, as shells tell their background jobs, children would too.
+    # Where this process was told to ignore Ctrl-C, as shells tell their background jobs, or SIGHUP, as `nohup` does,
+    # children would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return subprocess.Popen(
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    process = subprocess.Popen(
         [*before, *PROGRAM, *map(str, words)],
         cwd=where, text=True, stdout=subprocess.PIPE, stderr=(where / "stderr").open("w"), start_new_session=True,
     )  # fmt: skip
+    _STARTED.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Kill whatever a test started and left running, workers included."""
+    while _STARTED:
+        process = _STARTED.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def until(there: Callable[[], object], process: "subprocess.Popen[str]") -> None:

@@ -211,7 +211,9 @@ def test_it_runs_from_top_to_bottom_and_survives_a_lost_machine(tmp_path: Path) 
     assert not (home / "runs" / "drill-stand-in" / "results.json").exists()
     shutil.rmtree(home)
     notebook = execute(home, kept)
-    said = "".join(o.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs)
-    assert f"taken over from {archive}" in said
-    assert " 0 done before" not in said
+    texts = (o.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs)
+    # Lines are wrapped between words, as wide as a cell is.
+    shown = " ".join("".join(texts).split())
+    assert f"taken over from {archive}" in shown
+    assert " 0 done before" not in shown
     assert results_of(home) == results_of(tmp_path / "undisturbed")

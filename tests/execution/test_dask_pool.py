@@ -114,7 +114,7 @@ class Machines:
             [sys.executable, "-m", "dask", what, *words, *self.options],
             cwd=place,
             # Workers look up this module's functions by name.
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -11,7 +11,7 @@ import trustme
 
 pytest.importorskip("distributed", reason="needs the extra 'dask'")
 
-from tests.study.test_study_cluster import Machines
+from tests.execution.test_dask_pool import Machines
 
 from fashion_compare.commands.run_study import Engine
 from fashion_compare.errors import UsageError, UserError

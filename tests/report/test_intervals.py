@@ -22,7 +22,7 @@ from fashion_compare.report.markdown import write_document
 from fashion_compare.report.page import write_report
 from fashion_compare.report.study_diff import beside
 from fashion_compare.report.terminal import summary_table
-from fashion_compare.report.terminal_compare import comparison_text
+from fashion_compare.report.terminal_compare import comparison
 
 # What two seeds easily give.
 HALF = 1.92
@@ -159,7 +159,7 @@ def test_comparing_predictions_prints_no_impossible_value() -> None:
         "agreement": [dict.fromkeys(("both_right", "only_a_right", "only_b_right", "both_wrong", "mcnemar_p"), 1)],
         "ensemble": [*rows, row],
     }  # fmt: skip
-    check(terminal(comparison_text(found, ["Bag"], 4)), 5)
+    check("".join(map(terminal, comparison(found, ["Bag"], 4))), 5)
 
 
 def lines(figure: Any) -> list[tuple[np.ndarray, np.ndarray]]:
