@@ -29,7 +29,8 @@ from fashion_compare.execution.process_pool import local_pool
 from fashion_compare.report.page import write_report
 from fashion_compare.results.collect import collect, describe_dataset
 from fashion_compare.results.files import write_results
-from fashion_compare.runs.execute import result_entry
+from fashion_compare.runs.execute import record_of
+from fashion_compare.runs.record import RunRecord
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import save_arrays, write_atomically, write_json
 from fashion_compare.study import spec
@@ -40,10 +41,10 @@ PREFIXES = ("", "validation_", "train_")
 
 def simulated(
     run: Run, _on_epoch: Callable[[Any], None] = lambda _: None, _dataset: Dataset | None = None, *, images: int
-) -> dict[str, Any]:
+) -> RunRecord:
     """Stand in for `execute`: the files of a run without its training."""
     directory = run.directory
-    directory.claim(run.identity)
+    run.claim()
     directory.remove_leftovers()
     time.sleep(0.001)
     generator = np.random.default_rng(zlib.crc32(run.label.encode()))
@@ -58,9 +59,9 @@ def simulated(
     directory.write_metrics([{"epoch": e, **epoch, **measured} for e in (0, 1)])
     save_arrays(directory.weights, {"weight": np.zeros(10, np.float32)}, {"best_epoch": "0"})
     write_atomically(directory.predictions, lambda file: np.savez(file, **arrays))
-    entry = result_entry(run) | {"notes": []}
-    write_json(directory.result, entry)
-    return entry
+    record = record_of(run)
+    write_json(directory.result, record.model_dump())
+    return record
 
 
 @contextmanager

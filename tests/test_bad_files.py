@@ -181,15 +181,15 @@ REPORT: dict[str, tuple[Callable[[Path], object], str]] = {
         r"holds another run .*: seed is 1 there, 0 here\)",
     ),
     "a newer run": (
-        edited(f"study/{RUN}/config.json", '"format": 1', '"format": 7'),
-        r"newer version of fashion-compare \(format 7, this one knows 1\); update",
+        edited(f"study/{RUN}/config.json", '"format": 2', '"format": 7'),
+        r"newer version of fashion-compare \(format 7, this one knows 2\); update",
     ),
     "config.json without end": (put(f"study/{RUN}/config.json", b"[" * 100_000), "config.json is not valid JSON"),
     "result.json cut off": (cut(f"study/{RUN}/result.json", -10), "result.json is not valid JSON"),
     "result.json of a list": (put(f"study/{RUN}/result.json", "[1]"), "result.json is not a finished run's"),
-    "a score that is none": (
-        edited(f"study/{RUN}/result.json", '"auc_micro"', '"auc_makro"'),
-        r"result.json is not a finished run's: test.auc_micro \(required, but not given\); delete",
+    "a fact that is none": (
+        edited(f"study/{RUN}/result.json", '"best_epoch"', '"best_apoch"'),
+        r"result.json is not a finished run's: best_epoch \(required, but not given\); delete",
     ),
     "a score of NaN": (edited(f"study/{RUN}/result.json", '"best_epoch": ', '"best_epoch": NaN, "x": '), "NaN is no"),
     "a huge result": (put(f"study/{RUN}/result.json", b" " * (5 << 20)), "result.json: larger than 4 MiB"),

@@ -134,9 +134,10 @@ def test_other_commands_refuse_instead_of_taking_the_stand_in(home: Path) -> Non
 
 def test_all_test_images_are_scored(root: Path) -> None:
     """Every run's test scores come from all 10,000 test images."""
-    for path in root.rglob("result.json"):
-        result = json.loads(path.read_text())
-        assert np.sum(result["confusion"]) == 10_000
+    results = json.loads((root / "results.json").read_text())
+    for model in results["models"].values():
+        for configuration in model["configurations"].values():
+            assert [np.sum(run["confusion"]) for run in configuration["runs"]] == [10_000] * len(configuration["runs"])
 
 
 def test_the_same_command_again_trains_nothing(home: Path, root: Path) -> None:
@@ -302,7 +303,7 @@ def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Pat
 def test_init_writes_a_study_that_can_be_run(home: Path) -> None:
     """The file that `init` writes is the shipped study; it is never overwritten."""
     assert call(home, "init", "quick", "--output", "mine.yaml").returncode == 0
-    shipped = SOURCE / "study" / "studies" / "quick.yaml"
+    shipped = SOURCE / "study" / "presets" / "quick.yaml"
     assert (home / "mine.yaml").read_text() == shipped.read_text()
     assert_one_line(call(home, "init", "quick", "--output", "mine.yaml"), 2, "mine.yaml exists already")
 

@@ -9,9 +9,8 @@ import pytest
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.data.dataset import pixel_statistics
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.influence import METRICS, contributions
-from fashion_compare.evaluation.metrics import SCALAR_METRICS, scores
-from fashion_compare.evaluation.predictions import load_predictions
+from fashion_compare.evaluation.metrics import COMPARED, METRIC, influences, scores
+from fashion_compare.evaluation.predictions import Predictions, load_predictions
 from fashion_compare.store import RunDirectory
 from fashion_compare.training import train
 
@@ -24,7 +23,7 @@ def trained(path, configuration, dataset):
     directory.claim({"run": "of the tests"})
     train(configuration, 0, dataset, directory)
     test = load_predictions(directory.predictions)["test"]
-    return directory.read_metrics(), scores(test.labels, test.logits)
+    return directory.read_metrics(), scores(test)
 
 
 def numbers(value):
@@ -82,20 +81,21 @@ def test_images_without_contrast_are_refused(model, tmp_path, tiny_dataset):
 def test_equal_scores_tell_nothing_apart():
     """The same logits for every image: every AUC is one half, and each metric is a finite number."""
     labels = np.arange(40) % 10
-    found = scores(labels, np.zeros((40, 10), np.float32))
-    assert [held["auc"] for held in found["per_class"]] == [0.5] * 10
+    predictions = Predictions(labels, np.zeros((40, 10), np.float32))
+    found = scores(predictions)
+    assert predictions.one_vs_rest_auc[0] == [0.5] * 10
     assert found["auc_macro_ovr"] == found["auc_micro"] == 0.5
     assert found["accuracy"] == 0.1
     assert found["loss"] == pytest.approx(math.log(10))
     assert found["ece"] == pytest.approx(0.0, abs=1e-12)
-    columns = contributions(labels, np.zeros((40, 10), np.float32))
+    columns = influences(Predictions(labels, np.zeros((40, 10), np.float32)))
     assert columns["auc_macro_ovr"].mean() == pytest.approx(0.5)
-    assert np.isfinite([columns[metric] for metric in METRICS]).all()
+    assert np.isfinite([columns[metric] for metric in COMPARED]).all()
 
 
 def test_one_image_has_every_score_that_one_image_can_have():
     """Right or wrong, certain or not; an AUC of classes needs an image of each side."""
     for logits in ([[0.0, 0.0, 9.0]], [[1e4, 0.0, -1e4]]):
-        found = scores(np.array([2]), np.array(logits, np.float32))
+        found = scores(Predictions(np.array([2]), np.array(logits, np.float32)))
         assert found["auc_macro_ovr"] is None
-        assert all(found[metric] is None or math.isfinite(found[metric]) for metric in SCALAR_METRICS)
+        assert all(found[metric] is None or math.isfinite(found[metric]) for metric in METRIC)

@@ -153,7 +153,7 @@ def test_folds_predict_what_they_did_not_see(done, tiny_dataset):
             predictions = load_predictions(run.directory.predictions)["test"]
             out = folds_of(tiny_dataset.train_labels, 3) == run.fold[0]
             seen += out
-            own[out] = predictions.shares()
+            own[out] = predictions.probabilities
         assert (seen == 1).all()
         each.append(own)
     np.testing.assert_allclose(shares, np.mean(each, axis=0))
@@ -363,12 +363,13 @@ def read(study, root, data):
 
 
 def accuracy(root, model, name):
-    """Return a configuration's test accuracy by its runs' own results, mean over the experiments' seeds."""
-    return np.mean([read_json(run_path(root, model, name, s) / "result.json")["test"]["accuracy"] for s in (4, 5)])
+    """Return a configuration's test accuracy by its runs' own predictions, mean over the experiments' seeds."""
+    files = [np.load(run_path(root, model, name, seed) / "predictions.npz") for seed in (4, 5)]
+    return np.mean([np.mean(file["logits"].argmax(axis=1) == file["labels"]) for file in files])
 
 
 def test_changes_curves_and_leads_follow_from_the_runs_results(done):
-    """By their result.json: permuted minus baseline, each size's accuracy, the cnn's minus the ffnn's."""
+    """By their predictions: permuted minus baseline, each size's accuracy, the cnn's minus the ffnn's."""
     root, data = done
     found = read(parsed(), root, data)
     there = root / "experiments"
@@ -443,7 +444,7 @@ def test_a_model_counts_out_of_folds_when_all_its_folds_have_ended(copy, tiny_da
     for k in range(3):
         fold = folds_of(tiny_dataset.train_labels, 3) == k
         path = run_path(root / "experiments", "ffnn", f"fold={k}-of-3", 4) / "predictions.npz"
-        np.testing.assert_array_equal(shares[fold], load_predictions(path)["test"].shares())
+        np.testing.assert_array_equal(shares[fold], load_predictions(path)["test"].probabilities)
 
 
 def test_runs_of_another_study_are_refused(copy, tiny_dataset):

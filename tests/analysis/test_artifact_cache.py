@@ -16,6 +16,7 @@ from fashion_compare.analysis import networks
 from fashion_compare.analysis.artifact_cache import keep, kept
 from fashion_compare.errors import UserError
 from fashion_compare.execution.plan import plan
+from fashion_compare.runs.checkpoints import best_weights
 from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import data_identity, run_path
 from fashion_compare.store import load_arrays, save_arrays
@@ -220,7 +221,7 @@ def test_the_best_epochs_weights_are_taken_not_the_last_ones(root, study, tmp_pa
     arrays, text = load_arrays(held.directory(0).weights)
     last = {name: value + 1 for name, value in arrays.items() if not name.startswith("best.")}
     save_arrays(held.directory(0).weights, arrays | last, text)
-    found = networks.best_weights(held.directory(0))
+    found = best_weights(held.directory(0))
     assert set(found) == set(last)
     for name, value in found.items():
         np.testing.assert_array_equal(value, arrays[f"best.{name}"])
@@ -230,7 +231,7 @@ def test_the_best_epochs_weights_are_taken_not_the_last_ones(root, study, tmp_pa
 def test_an_untrained_network_is_as_it_was_drawn(model, root, study):
     """Its weights are those of a run of no epochs with the same seed, and of no other seed."""
     held = networks.finished(study, model, "baseline", root)
-    as_drawn = networks.best_weights(networks.finished(study, model, "drawn", root).directory(0))
+    as_drawn = best_weights(networks.finished(study, model, "drawn", root).directory(0))
     for seed, same in ((0, True), (2, False)):
         weights = held.untrained(seed).weights()
         names = [name for name in weights if name.endswith(".weight")]

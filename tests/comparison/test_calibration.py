@@ -65,7 +65,7 @@ def test_the_temperature_knows_nothing_of_the_test_set(runs: dict) -> None:
 def test_bins_hold_all_seeds_images_and_no_empty_one(runs: dict) -> None:
     """Counts add up to all images; accuracy over the bins is the accuracy; a temperature changes no answer."""
     found = calibration(runs)
-    right = np.mean([(held["test"].answers == held["test"].labels).mean() for held in runs.values()])
+    right = np.mean([(held["test"].predicted_labels == held["test"].labels).mean() for held in runs.values()])
     for which in ("before", "after"):
         bins = found[which]["bins"]
         assert sum(entry["images"] for entry in bins) == 6000

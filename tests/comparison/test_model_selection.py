@@ -10,7 +10,7 @@ from scipy import stats
 from fashion_compare.comparison.hyperparameters import sensitivity
 from fashion_compare.comparison.model_selection import best_configuration
 from fashion_compare.comparison.paired import Scored
-from fashion_compare.evaluation.influence import METRICS
+from fashion_compare.evaluation.metrics import COMPARED
 
 IMAGES = 500
 
@@ -25,8 +25,8 @@ def configuration(
     """Return a configuration with these validation accuracies by seed; every image contributes alike."""
     held = Scored("cnn", name)
     for seed, accuracy in validation.items():
-        held.add(seed, "test", dict.fromkeys(METRICS, np.full(IMAGES, test)))
-        columns = dict.fromkeys(METRICS, np.full(IMAGES, accuracy)) | {"loss": np.full(IMAGES, loss)}
+        held.add(seed, "test", dict.fromkeys(COMPARED, np.full(IMAGES, test)))
+        columns = dict.fromkeys(COMPARED, np.full(IMAGES, accuracy)) | {"loss": np.full(IMAGES, loss)}
         held.add(seed, "validation", columns)
     return held
 

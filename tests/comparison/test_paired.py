@@ -9,7 +9,7 @@ from scipy import stats
 
 from fashion_compare.comparison.head_to_head import agreement
 from fashion_compare.comparison.paired import Scored, compare_all_metrics, compare_family, difference, verdict_of
-from fashion_compare.evaluation.influence import METRICS
+from fashion_compare.evaluation.metrics import COMPARED
 from fashion_compare.evaluation.predictions import Predictions
 
 IMAGES = 1000
@@ -20,7 +20,7 @@ def configuration(name: str, scores: Mapping[int, float], model: str = "ffnn", m
     held = Scored(model, name)
     for seed, score in scores.items():
         for part in ("test", "validation"):
-            columns = dict.fromkeys(METRICS, np.full(IMAGES, 0.5))
+            columns = dict.fromkeys(COMPARED, np.full(IMAGES, 0.5))
             # Half of the images above the mean, half below, so that the images have a part in the interval.
             columns[metric] = score + np.resize([0.1, -0.1], IMAGES)
             held.add(seed, part, columns)
@@ -195,7 +195,7 @@ def test_the_interval_knows_the_images() -> None:
 def test_each_metric_is_a_family_of_its_own() -> None:
     """Comparing on all four metrics corrects each for the pairs alone, not for the metrics."""
     rows = compare_all_metrics([pair(CLEAR), pair(UNCLEAR, name="u")], "validation")
-    assert [row["metric"] for row in rows] == [metric for metric in METRICS for _ in range(2)]
+    assert [row["metric"] for row in rows] == [metric for metric in COMPARED for _ in range(2)]
     assert {row["family"] for row in rows} == {2}
     assert {row["part"] for row in rows} == {"validation"}
 
@@ -296,7 +296,7 @@ def test_runs_are_added_from_what_they_predicted() -> None:
     held.add_predictions(7, "validation", predicted([0, 1, 0], [1, 1, 1], classes=2))
     held.add_predictions(3, "test", predicted([0, 1, 2, 2], [0, 0, 0, 0]))
     assert held.seeds() == [3, 7]
-    assert set(held.columns["test"]) == set(held.columns["validation"]) == set(METRICS)
+    assert set(held.columns["test"]) == set(held.columns["validation"]) == set(COMPARED)
     assert held.columns["test"]["accuracy"][7].tolist() == [1, 1, 0, 1]
     assert held.columns["test"]["accuracy"][3].tolist() == [1, 0, 0, 0]
     assert held.columns["validation"]["accuracy"][7].tolist() == [0, 1, 0]

@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from fashion_compare.comparison.paired import Scored
 from fashion_compare.comparison.per_class import CONFUSIONS, class_differences, confusion_changes
 from fashion_compare.comparison.statistics import holm
-from fashion_compare.evaluation.influence import CLASS_METRICS, class_contributions
+from fashion_compare.evaluation.influence import CLASS_METRICS, class_influence
 from fashion_compare.evaluation.predictions import Predictions
 
 
@@ -55,7 +55,7 @@ def test_the_mean_of_a_column_is_scikit_learns_score() -> None:
     labels = rng.integers(0, 4, 200)
     answers = noisy(labels, rng, 0.4, 4)
     answers[answers == 3] = 0
-    columns = class_contributions(labels, answers, 5)
+    columns = class_influence(labels, answers, 5)
     expected = precision_recall_fscore_support(labels, answers, labels=range(5), zero_division=0.0)
     for metric, score in zip(CLASS_METRICS, expected, strict=False):
         assert columns[metric].shape == (200, 5)
@@ -68,11 +68,11 @@ def test_a_columns_spread_is_the_bootstraps(metric: str) -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 2000)
     answers = noisy(labels, rng, 0.3, 3)
-    column = class_contributions(labels, answers, 3)[metric][:, 1]
+    column = class_influence(labels, answers, 3)[metric][:, 1]
     again = []
     for _ in range(1000):
         drawn = rng.integers(0, 2000, 2000)
-        again.append(class_contributions(labels[drawn], answers[drawn], 3)[metric][:, 1].mean())
+        again.append(class_influence(labels[drawn], answers[drawn], 3)[metric][:, 1].mean())
     assert np.std(again) == pytest.approx(column.std() / np.sqrt(2000), rel=0.1)
 
 

@@ -70,7 +70,7 @@ def test_one_meaning_however_it_is_written_is_read(tmp_path: Path, content: str)
     """Delimiters, decimal commas, spaces, quotes, a byte order mark, case and labels as 2.0 change no number."""
     file = read(tmp_path, content)
     assert file.predictions.labels.tolist() == LABELS.tolist()
-    assert np.array_equal(file.predictions.shares(), SHARES)
+    assert np.array_equal(file.predictions.probabilities, SHARES)
     assert file.class_names == ("bag", "coat", "shirt")
     assert file.note is None
 
@@ -78,7 +78,7 @@ def test_one_meaning_however_it_is_written_is_read(tmp_path: Path, content: str)
 @pytest.mark.parametrize("name", ["a.CSV", "a.Csv"])
 def test_the_ending_may_be_upper_case(tmp_path: Path, name: str) -> None:
     """As cameras and old systems write it."""
-    assert np.array_equal(read(tmp_path, PLAIN, name).predictions.shares(), SHARES)
+    assert np.array_equal(read(tmp_path, PLAIN, name).predictions.probabilities, SHARES)
 
 
 def test_columns_that_count_from_one_with_labels_that_count_from_zero(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_columns_that_count_from_one_with_labels_that_count_from_zero(tmp_path: 
     labels = list(range(10))
     predictions = read(tmp_path, written([str(c) for c in range(1, 11)], labels)).predictions
     assert predictions.labels.tolist() == labels
-    assert accuracy_score(labels, predictions.answers) == 1
+    assert accuracy_score(labels, predictions.predicted_labels) == 1
 
 
 def test_columns_and_labels_that_count_from_one(tmp_path: Path) -> None:

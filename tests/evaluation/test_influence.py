@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
-from fashion_compare.evaluation.influence import METRICS, class_contributions, contributions
-from fashion_compare.evaluation.metrics import scores
+from fashion_compare.evaluation.influence import class_influence
+from fashion_compare.evaluation.metrics import COMPARED, influences, scores
+from fashion_compare.evaluation.predictions import Predictions
 
 
 def drawn(seed: int, images: int, classes: int, lead: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -33,8 +34,8 @@ def drawn(seed: int, images: int, classes: int, lead: float = 1.5) -> tuple[np.n
 def test_the_mean_of_a_column_is_the_metric(seed: int, images: int, classes: int, lead: float) -> None:
     """Accuracy, macro F1, macro AUC and loss are the means of their columns, to 1e-12."""
     labels, logits = drawn(seed, images, classes, lead)
-    columns, metrics = contributions(labels, logits), scores(labels, logits)
-    assert set(columns) == set(METRICS)
+    columns, metrics = influences(Predictions(labels, logits)), scores(Predictions(labels, logits))
+    assert set(columns) == set(COMPARED)
     for metric, column in columns.items():
         assert column.shape == (images,)
         assert column.mean() == pytest.approx(metrics[metric], abs=1e-12)
@@ -43,7 +44,7 @@ def test_the_mean_of_a_column_is_the_metric(seed: int, images: int, classes: int
 def test_accuracy_and_loss_are_one_number_per_image() -> None:
     """Their columns are right-or-wrong, and minus the log probability of the label, image by image."""
     labels, logits = drawn(0, 50, 5)
-    columns = contributions(labels, logits)
+    columns = influences(Predictions(labels, logits))
     log_probabilities = log_softmax(logits.astype(np.float64), axis=1)
     for i, label in enumerate(labels):
         assert columns["accuracy"][i] == float(logits[i].argmax() == label)
@@ -54,7 +55,7 @@ def test_the_f1_column_is_its_derivative() -> None:
     """Counting one image a little more moves scikit-learn's weighted macro F1 as its column says."""
     labels, logits = drawn(1, 60, 4)
     predicted = logits.argmax(axis=1)
-    column = contributions(labels, logits)["f1_macro"]
+    column = influences(Predictions(labels, logits))["f1_macro"]
     step = 1e-5
     for i in range(len(labels)):
         more, less = np.ones(len(labels)), np.ones(len(labels))
@@ -70,7 +71,7 @@ def test_the_f1_column_is_its_derivative() -> None:
 def test_the_variance_of_a_binary_auc_is_delongs() -> None:
     """With two classes the column's variance equals DeLong, DeLong and Clarke-Pearson's, pair by pair."""
     labels, logits = drawn(2, 300, 2, lead=0.8)
-    column = contributions(labels, logits)["auc_macro_ovr"]
+    column = influences(Predictions(labels, logits))["auc_macro_ovr"]
     positives = (logits[:, 1] - logits[:, 0])[labels == 1].tolist()
     negatives = (logits[:, 1] - logits[:, 0])[labels == 0].tolist()
     kernel = [[1.0 if x > y else 0.5 if x == y else 0.0 for y in negatives] for x in positives]
@@ -119,14 +120,14 @@ ORACLES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", COMPARED)
 def test_the_standard_error_is_the_bootstraps(metric: str) -> None:
     """One model's standard error, and that of two models' paired difference, come within 10% of a bootstrap's."""
     labels, logits = drawn(3, 400, 3)
     rng = np.random.default_rng(4)
     # A second model that shares most of the first one's mistakes.
     other = (logits + rng.normal(0, 0.7, logits.shape)).astype(np.float32)
-    first, second = contributions(labels, logits)[metric], contributions(labels, other)[metric]
+    first, second = influences(Predictions(labels, logits))[metric], influences(Predictions(labels, other))[metric]
     replicates = []
     for _ in range(800):
         chosen = rng.integers(0, len(labels), len(labels))
@@ -143,14 +144,16 @@ def test_an_absent_class_is_left_out_of_the_auc_and_counts_as_zero_in_f1() -> No
     labels, logits = drawn(5, 80, 4)
     labels[labels == 3] = 0
     logits[:, 3] = -50
-    columns = contributions(labels, logits)
-    assert columns["auc_macro_ovr"].mean() == pytest.approx(scores(labels, logits)["auc_macro_ovr"], abs=1e-12)
+    columns = influences(Predictions(labels, logits))
+    assert columns["auc_macro_ovr"].mean() == pytest.approx(
+        scores(Predictions(labels, logits))["auc_macro_ovr"], abs=1e-12
+    )
     assert columns["f1_macro"].mean() == pytest.approx(
         f1_score(labels, logits.argmax(axis=1), labels=[0, 1, 2, 3], average="macro", zero_division=0),
         abs=1e-12,
     )
     assert np.isfinite(columns["loss"]).all()
-    alone = contributions(np.zeros(80, np.int64), logits)
+    alone = influences(Predictions(np.zeros(80, np.int64), logits))
     assert np.isnan(alone["auc_macro_ovr"]).all()
     assert np.isfinite(alone["f1_macro"]).all()
 
@@ -159,14 +162,14 @@ def test_the_auc_column_by_hand() -> None:
     """Two against two, one pair of four ranked wrong: 0.75 and twice what each placement is above or below it."""
     shares = np.array([0.9, 0.4, 0.6, 0.2])
     probabilities = np.stack([1 - shares, shares], axis=1)
-    columns = contributions(np.array([1, 1, 0, 0]), np.log(probabilities), probabilities)
+    columns = influences(Predictions(np.array([1, 1, 0, 0]), np.log(probabilities), probabilities))
     # Placements 1 and 1/2 of the positives, 1/2 and 1 of the negatives; for the other class the same.
     assert columns["auc_macro_ovr"] == pytest.approx([1.25, 0.25, 0.25, 1.25])
 
 
 def test_columns_of_a_class_by_hand() -> None:
     """Six images, two mistakes: what a right answer adds to precision or recall, and what a wrong one takes away."""
-    columns = class_contributions(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 1, 2, 0]), 3)
+    columns = class_influence(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 1, 2, 0]), 3)
     assert set(columns) == {"precision", "recall", "f1"}
     # Class 1 is called three times, twice rightly: 2/3 + 2·([right] - 2/3·[called]).
     assert columns["precision"][:, 1] == pytest.approx([2 / 3, -2 / 3, 4 / 3, 4 / 3, 2 / 3, 2 / 3])
@@ -179,7 +182,7 @@ def test_columns_of_a_class_by_hand() -> None:
 def test_a_model_of_probabilities_contributes_by_those() -> None:
     """Answers and ranks are those of its probabilities, whatever the logits beside them say."""
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
-    columns = contributions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities)
+    columns = influences(Predictions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities))
     assert columns["accuracy"].tolist() == [1.0, 1.0]
     assert columns["auc_macro_ovr"].mean() == 1.0
     assert columns["loss"] == pytest.approx([math.log(2)] * 2)

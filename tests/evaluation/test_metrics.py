@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,15 @@ from scipy.special import softmax
 from sklearn import metrics as sklearn_metrics
 from sklearn.preprocessing import label_binarize
 
-from fashion_compare.evaluation.influence import METRICS
-from fashion_compare.evaluation.metrics import SCALAR_METRICS, scores
+from fashion_compare.evaluation.metrics import COMPARED, METRIC, class_scores, scores
+from fashion_compare.evaluation.predictions import Predictions
+
+
+def everything(labels: np.ndarray, logits: np.ndarray, probabilities: np.ndarray | None = None) -> dict[str, Any]:
+    """Return every metric, the scores of the classes and the confusion matrix, JSON-ready."""
+    predictions = Predictions(labels, logits, probabilities)
+    by_class = {"per_class": class_scores(predictions), "confusion": predictions.confusion.tolist()}
+    return {**scores(predictions), **by_class}
 
 
 def drawn(seed: int, images: int = 200, classes: int = 10, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +64,7 @@ def test_every_single_number_is_scikit_learns(drawn_set: tuple[np.ndarray, np.nd
         "loss": sklearn_metrics.log_loss(labels, probabilities, labels=list(classes)),
         "nll": sklearn_metrics.log_loss(labels, probabilities, labels=list(classes)),
     }
-    got = scores(labels, logits)
+    got = everything(labels, logits)
     assert {name: got[name] for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
@@ -67,7 +75,7 @@ def test_every_number_of_a_class_is_counted_by_hand(drawn_set: tuple[np.ndarray,
     labels, logits = drawn_set
     classes = logits.shape[1]
     predicted, probabilities = logits.argmax(axis=1), softmax(logits.astype(np.float64), axis=1)
-    got = scores(labels, logits)
+    got = everything(labels, logits)
     confusion = [[0] * classes for _ in range(classes)]
     for actual, called in zip(labels, predicted, strict=True):
         confusion[actual][called] += 1
@@ -92,7 +100,7 @@ def test_six_images_worked_by_hand() -> None:
     """Three classes, six images, two mistakes: all counts and averages are those found with pencil and paper."""
     labels = np.array([0, 0, 1, 1, 2, 2])
     called = np.array([0, 1, 1, 1, 2, 0])
-    got = scores(labels, (np.eye(3)[called] * 50).astype(np.float32))
+    got = everything(labels, (np.eye(3)[called] * 50).astype(np.float32))
     assert got["confusion"] == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     assert got["accuracy"] == pytest.approx(4 / 6)
     assert [c["precision"] for c in got["per_class"]] == pytest.approx([1 / 2, 2 / 3, 1])
@@ -107,7 +115,7 @@ def test_an_absent_class_has_no_auc_and_nothing_else_suffers() -> None:
     """A class without images has AUC None, and the macro average is that of the others."""
     labels, logits = drawn(3, classes=5)
     labels[labels == 4] = 0
-    got = scores(labels, logits)
+    got = everything(labels, logits)
     assert got["per_class"][4]["auc"] is None
     assert got["auc_macro_ovr"] == pytest.approx(np.mean([held["auc"] for held in got["per_class"][:4]]), abs=1e-15)
     assert got["per_class"][4] | {"precision": 0.0} == {
@@ -130,7 +138,7 @@ def test_a_single_image_or_a_single_class_is_no_crash() -> None:
     """One image, or only one class among the labels: every AUC of a class is None and the rest is defined."""
     for images in (1, 7):
         labels, logits = np.full(images, 2), np.eye(4, dtype=np.float32)[np.full(images, 2)]
-        got = scores(labels, logits)
+        got = everything(labels, logits)
         assert [held["auc"] for held in got["per_class"]] == [None] * 4
         assert got["auc_macro_ovr"] is None
         assert got["accuracy"] == 1.0
@@ -141,7 +149,7 @@ def test_a_class_never_called_has_precision_zero() -> None:
     """A class that is never predicted has precision and F1 zero, counted in the macro average."""
     labels, logits = drawn(5, classes=3)
     logits[:, 1] = -50
-    got = scores(labels, logits)
+    got = everything(labels, logits)
     assert (got["per_class"][1]["precision"], got["per_class"][1]["f1"]) == (0.0, 0.0)
     assert got["precision_macro"] == pytest.approx(sum(held["precision"] for held in got["per_class"]) / 3)
 
@@ -149,7 +157,7 @@ def test_a_class_never_called_has_precision_zero() -> None:
 def test_certain_and_wrong_is_finite() -> None:
     """Logits of ±10,000 on the wrong side: the loss is the logits' difference, not infinity; the Brier score is 2."""
     logits = np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32)
-    got = scores(np.array([1, 0]), logits)
+    got = everything(np.array([1, 0]), logits)
     assert got["loss"] == pytest.approx(2e4)
     assert got["brier"] == pytest.approx(2.0)
     assert got["ece"] == pytest.approx(1.0)
@@ -158,17 +166,17 @@ def test_certain_and_wrong_is_finite() -> None:
 
 def test_scores_are_plain_json() -> None:
     """What is returned goes to JSON and comes back the same, and holds each of the scalar metrics."""
-    got = scores(*drawn(8))
+    got = everything(*drawn(8))
     assert json.loads(json.dumps(got, allow_nan=False)) == got
-    assert set(SCALAR_METRICS) | {"per_class", "confusion"} == set(got)
-    assert set(METRICS) <= set(SCALAR_METRICS)
+    assert set(METRIC) | {"per_class", "confusion"} == set(got)
+    assert set(COMPARED) <= set(METRIC)
 
 
 def test_a_model_of_probabilities_is_scored_by_those() -> None:
     """Answers, Brier score, calibration and AUC are of its probabilities; only the loss is of its log probabilities."""
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
     same = np.zeros((2, 2), np.float32)
-    got = scores(np.array([0, 1]), same, probabilities)
+    got = everything(np.array([0, 1]), same, probabilities)
     assert got["accuracy"] == 1.0
     assert got["confusion"] == [[1, 0], [0, 1]]
     # (0.2² + 0.2² + 0.4² + 0.4²) / 2, and bins with 0.8 and 0.6 where both are right.
@@ -182,7 +190,7 @@ def test_a_class_that_nobody_names_keeps_its_place() -> None:
     """Neither among the labels nor ever called: the confusion matrix has an empty row and column, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        got = scores(np.array([0, 2]), np.array([[9, 0, 0], [9, 0, 0]], np.float32))
+        got = everything(np.array([0, 2]), np.array([[9, 0, 0], [9, 0, 0]], np.float32))
     assert got["confusion"] == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
     assert [held["images"] for held in got["per_class"]] == [1, 0, 1]
     assert got["f1_macro"] == pytest.approx(2 / 9)

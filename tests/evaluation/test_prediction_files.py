@@ -23,10 +23,10 @@ def test_npz(tmp_path: Path, dtype: type) -> None:
     of_logits, of_shares = (read_external(tmp_path / name).predictions for name in ("logits.npz", "shares.npz"))
     assert np.array_equal(of_logits.labels, LABELS)
     assert np.array_equal(of_logits.logits, LOGITS)
-    assert of_logits.probabilities is None
+    assert of_logits.stated_probabilities is None
     assert read_external(tmp_path / "logits.npz").class_names == ()
-    assert np.array_equal(of_shares.shares(), SHARES)
-    assert np.array_equal(of_shares.answers, SHARES.argmax(axis=1))
+    assert np.array_equal(of_shares.probabilities, SHARES)
+    assert np.array_equal(of_shares.predicted_labels, SHARES.argmax(axis=1))
     assert np.isfinite(of_shares.logits).all()
     assert of_shares.logits[0] == pytest.approx(np.log(SHARES[0]))
 
@@ -42,7 +42,7 @@ def test_csv(tmp_path: Path, labels: tuple[str, ...]) -> None:
     held = read_external(path)
     assert held.class_names == ("shirt", "bag", "coat")
     assert np.array_equal(held.predictions.labels, LABELS)
-    assert np.array_equal(held.predictions.shares(), SHARES)
+    assert np.array_equal(held.predictions.probabilities, SHARES)
 
 
 def npz(**arrays: Any) -> Any:

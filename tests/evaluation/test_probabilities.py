@@ -34,7 +34,7 @@ def saved_csv(directory: Path, kind: str, values: NDArray[Any], form: str) -> Pa
 
 def loss(file: External) -> float:
     (predictions,) = alike([file])
-    value: float = scores(predictions.labels, predictions.logits, predictions.probabilities)["nll"]
+    value: float = scores(predictions)["nll"]
     return value
 
 
@@ -71,9 +71,9 @@ def test_rounded_probabilities_are_divided_by_their_sums(tmp_path: Path, decimal
     file = read_external(saved(tmp_path, probabilities=rounded.astype(dtype)))
     if dtype == "f2" and decimals > 3:
         # Half precision has fewer digits itself.
-        np.testing.assert_allclose(file.predictions.shares(), rounded, rtol=1e-3)
+        np.testing.assert_allclose(file.predictions.probabilities, rounded, rtol=1e-3)
         return
-    np.testing.assert_allclose(file.predictions.shares(), rounded / sums[:, None], rtol=1e-12)
+    np.testing.assert_allclose(file.predictions.probabilities, rounded / sums[:, None], rtol=1e-12)
     assert file.note is not None
     assert f"probabilities are rounded to {decimals} decimals and sum to {sums.min():g} … {sums.max():g}" in file.note
     assert "divided by their sums" in file.note
@@ -98,7 +98,7 @@ def test_rounded_probabilities_in_text(tmp_path: Path, decimals: int, form: str)
     file = read_external(saved_csv(tmp_path, "probability", SHARES, form))
     assert file.note is not None
     assert f"rounded to {decimals} decimals" in file.note
-    np.testing.assert_allclose(file.predictions.shares().sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(file.predictions.probabilities.sum(axis=1), 1, rtol=1e-12)
     assert loss(file) == pytest.approx(log_loss(LABELS, SHARES), rel=0.02)
 
 
@@ -111,7 +111,7 @@ def test_exact_probabilities_stay_as_they_are(tmp_path: Path, dtype: str) -> Non
         kept = values.astype(dtype)
         file = read_external(saved(tmp_path, np.arange(len(values)) % 3, probabilities=kept))
         assert file.note is None
-        assert np.array_equal(file.predictions.shares(), kept.astype(np.float64))
+        assert np.array_equal(file.predictions.probabilities, kept.astype(np.float64))
         assert file.resolution == np.finfo(dtype).eps
 
 
@@ -139,7 +139,7 @@ def test_no_more_is_taken_than_rounding_explains(tmp_path: Path, row: list[float
     """Half of the last decimal for each class, and 0.02 in all."""
     path = saved(tmp_path, np.array([0, 1]), probabilities=np.array([row, row]))
     if taken:
-        np.testing.assert_allclose(read_external(path).predictions.shares(), np.array([row, row]) / sum(row))
+        np.testing.assert_allclose(read_external(path).predictions.probabilities, np.array([row, row]) / sum(row))
         return
     with pytest.raises(UserError, match=r"expected none below 0, and sums of 1$"):
         read_external(path)
@@ -152,7 +152,7 @@ def test_never_more_than_two_hundredths(tmp_path: Path) -> None:
         row[0] += total - 1
         path = saved(tmp_path, np.array([0, 1]), probabilities=np.array([row, row]).round(3))
         if taken:
-            assert read_external(path).predictions.shares().sum() == pytest.approx(2)
+            assert read_external(path).predictions.probabilities.sum() == pytest.approx(2)
         else:
             with pytest.raises(UserError, match=r"sum to 1\.021 an image"):
                 read_external(path)

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.idx_files import write_drawn
 from torch import nn
 
+from fashion_compare.architectures import Architecture
 from fashion_compare.classifier import build, cnn
 from fashion_compare.classifier.configuration import CnnConfiguration, Configuration, FfnnConfiguration
 from fashion_compare.data.dataset import Dataset
@@ -50,24 +52,28 @@ def test_weights_are_counted_as_the_network_has_them(configuration: Configuratio
 class Wide(nn.Module):
     """A larger network than LeNet-5: 2,400 maps of the whole image, then their mean."""
 
-    def __init__(self, **_settings: Any) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, 2400, 3, padding=1)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.dense = nn.Linear(2400, 10)
 
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.dense(self.flatten(self.pool(self.conv(images))))
+
 
 def test_another_architecture_counts_with_its_own_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Dataset
 ) -> None:
-    """By hand: (9 + 1)·2,400 + (2,400 + 1)·10 weights, and 2,400·784 values of a layer's output for each image."""
+    """By hand: (9 + 1)·2,400 + (2,400 + 1)·10 weights, and 2,400·785 values of layers' outputs for each image."""
     lenet5 = Run("cnn", "b", CnnConfiguration(), 0, None, None, tmp_path, {})
     before = process_bytes(lenet5, dataset)
-    monkeypatch.setitem(cnn.ARCHITECTURES, "lenet5", Wide)
+    wide = Architecture("wide", lambda *_: Wide(), "conv", "made up")
+    monkeypatch.setattr(cnn, "load_architecture", lambda _: wide)
     assert parameters(lenet5.configuration) == 48_010
     # 6 copies of the outputs of 128 images, against LeNet-5's 8,094 values.
-    more_outputs = 6 * 4 * 128 * (2_400 * 784 + 10 - 8_094)
+    more_outputs = 6 * 4 * 128 * (2_400 * 784 + 2_400 + 10 - 8_094)
     more_weights = 20 * 4 * (48_010 - 61_706)
     assert process_bytes(lenet5, dataset) - before == more_outputs + more_weights
 
@@ -116,6 +122,7 @@ def test_what_is_done_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for run in study:
         with pytest.raises(UserError):
             check_disk(study, 1, tmp_path, dataset)
+        run.directory.path.mkdir(parents=True)
         write_json(run.directory.result, {})
     check_disk(study, 1, tmp_path, dataset)
 
@@ -126,7 +133,7 @@ def test_memory_of_a_process_by_hand(tmp_path: Path, dataset: Dataset) -> None:
     normalised = 3_000 + 3_000 + 2_000 + 4_000
     weights = 784 * 5 + 5 + 5 * 10 + 10
     images = 400 * (9_000 + 4 * normalised)
-    assert process_bytes(run, dataset) == 190 * MIB + images + 20 * 4 * weights + 6 * 4 * 128 * (5 + 10)
+    assert process_bytes(run, dataset) == 60 * MIB + images + 20 * 4 * weights + 6 * 4 * 128 * (5 + 10)
     fewer = replace(run, training_images=100)
     assert process_bytes(run, dataset) - process_bytes(fewer, dataset) == 400 * 4 * 2_900 + 6 * 4 * 28 * (5 + 10)
 

@@ -33,10 +33,10 @@ from fashion_compare.report.terminal import summary_table
 from fashion_compare.results.collect import collect, describe_dataset, with_explanations
 from fashion_compare.results.files import write_results
 from fashion_compare.runs.checkpoints import load_classifier
-from fashion_compare.runs.execute import execute, result_entry
+from fashion_compare.runs.execute import execute, record_of
 from fashion_compare.runs.run import Run, data_identity
-from fashion_compare.store import load_arrays, read_json, save_arrays, write_json
-from fashion_compare.study.spec import parse_study
+from fashion_compare.store import load_arrays, read_json, save_arrays, write_json, write_text
+from fashion_compare.study.spec import parse_study, to_yaml
 from tests.idx_files import idx_bytes
 
 STUDY = parse_study(
@@ -149,7 +149,7 @@ def rewritten(run: Run, dataset: Dataset, kind: str) -> None:
     }
     first, *later = run.directory.read_metrics()
     run.directory.write_metrics([first | {"validation_accuracy": 0.0}, *(line | measured for line in later)])
-    write_json(run.directory.result, result_entry(run) | {"notes": []})
+    write_json(run.directory.result, record_of(run).model_dump())
 
 
 def predicted(classifier: Classifier, run: Run, dataset: Dataset) -> Arrays:
@@ -187,6 +187,7 @@ def reported(
     found = with_explanations(found, STUDY, root)
     write_results(found, root)
     write_report(found, root)
+    write_text(root / "study.yaml", to_yaml(STUDY))
     write_document(found, root, root / "results.md")
     return request.param, root
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fashion_compare.evaluation.metrics import COMPARED
+from fashion_compare.report import page as page_module
 from fashion_compare.report import sentences
 from fashion_compare.report.markdown import write_document
 from fashion_compare.report.page import write_report
@@ -168,7 +170,7 @@ def page_without(root: Path, tmp_path: Path, gone: str, study: str) -> str:
 
 
 def test_a_narrow_terminal_cuts_no_number(root: Path) -> None:
-    """At 60 columns names wrap, and every mean and half-interval stands whole."""
+    """At 60 columns names wrap, and every mean and interval stands whole."""
     found = json.loads((root / "results.json").read_text())
     out = io.StringIO()
     Console(file=out, width=60).print(summary_table(found))
@@ -179,7 +181,11 @@ def test_a_narrow_terminal_cuts_no_number(root: Path) -> None:
         for configuration in held["configurations"].values():
             interval = configuration["interval"]["test"]["accuracy"]
             low, high = interval["interval"]
-            assert f"{100 * interval['mean']:.2f} ±{50 * (high - low):.2f}" in text
+            around = f"±{50 * (high - low):.2f}"
+            if low < 0 or high > 1:
+                # No share is beyond 0 or 100.
+                around = f"[{100 * max(low, 0):.2f}, {100 * min(high, 1):.2f}]"
+            assert f"{100 * interval['mean']:.2f} {around}" in text
 
 
 def test_one_model_alone_gives_a_page(root: Path, tmp_path: Path) -> None:
@@ -254,6 +260,7 @@ def test_the_documents_tables_have_the_columns_of_the_tables_of_metrics(
 ) -> None:
     """A metric more is a column more: of its name, its rule and its numbers, in every table over the metrics."""
     monkeypatch.setitem(sentences.METRIC_NAMES, "brier", "Brier score")
+    monkeypatch.setattr(page_module, "COMPARED", (*COMPARED, "brier"))
     monkeypatch.delitem(sentences.CLASS_SCORES, "recall")
     found = json.loads((root / "results.json").read_text())
     for model in found["models"].values():

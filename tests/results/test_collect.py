@@ -16,11 +16,10 @@ from sklearn import metrics as sklearn_metrics
 from fashion_compare.data.dataset import CLASS_NAMES
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.influence import METRICS
-from fashion_compare.evaluation.metrics import SCALAR_METRICS
+from fashion_compare.evaluation.metrics import COMPARED, METRIC
 from fashion_compare.results.collect import collect
 from fashion_compare.results.files import known_failures, write_results
-from fashion_compare.runs.execute import result_entry
+from fashion_compare.runs.execute import record_of
 from fashion_compare.runs.run import Run
 from fashion_compare.store import read_json, write_json
 from fashion_compare.study.spec import Study, parse_study
@@ -65,7 +64,7 @@ def finish(
         of_part = np.random.default_rng(i).permutation(np.arange(images) % 10) if labels is None else labels[part]
         logits = rng.normal(size=(images, 10)) + LEAD[name] * np.eye(10)[of_part]
         arrays |= {f"{prefix}labels": of_part, f"{prefix}logits": logits.astype(np.float32)}
-    one.directory.claim(one.identity)
+    one.claim()
     np.savez(one.directory.predictions, **arrays)
     lines = []
     for epoch in range(4):
@@ -75,7 +74,7 @@ def finish(
         line |= {"validation_loss": [2.3, 0.5, 0.4, 0.6][epoch], "validation_accuracy": [0.1, 0.7, 0.8, 0.75][epoch]}
         lines.append(line)
     one.directory.write_metrics(lines)
-    write_json(one.directory.result, result_entry(one))
+    write_json(one.directory.result, record_of(one).model_dump())
     return one
 
 
@@ -137,11 +136,15 @@ def configurations(results: dict[str, Any]) -> list[tuple[str, str, dict[str, An
 
 
 def test_runs_are_what_their_files_say(results: dict[str, Any], root: Path, study: Study) -> None:
-    """Every run's entry is its result.json, unchanged, and none is missing."""
+    """Every run's entry holds its result.json, unchanged, beside its scores, and none is missing."""
+    scored = {"train", "validation", "test", "per_class", "confusion"}
     for model, name, entry in configurations(results):
-        assert entry["runs"] == [
-            read_json(root / model / name / f"seed-{seed}" / "result.json") for seed in study.seeds
-        ]
+        records = [read_json(root / model / name / f"seed-{seed}" / "result.json") for seed in study.seeds]
+        assert [{key: run[key] for key in run.keys() - scored} for run in entry["runs"]] == records
+        assert all(
+            run.keys() >= scored and not record.keys() & scored
+            for run, record in zip(entry["runs"], records, strict=True)
+        )
         assert entry["config"] == study.models[model][name].model_dump(mode="json")
 
 
@@ -175,7 +178,7 @@ def test_means_are_means(results: dict[str, Any]) -> None:
     for _, _, entry in configurations(results):
         runs, mean = entry["runs"], entry["mean"]
         for part in PARTS:
-            for metric in SCALAR_METRICS:
+            for metric in METRIC:
                 assert mean[part][metric] == pytest.approx(sum(run[part][metric] for run in runs) / 3, abs=1e-12)
         for c in range(10):
             for metric in ("precision", "recall", "f1", "auc"):
@@ -205,7 +208,7 @@ def test_intervals_are_around_their_means(results: dict[str, Any], root: Path) -
     """Each interval holds its mean in the middle; accuracy's is that of seeds crossed with images, from the files."""
     for model, name, entry in configurations(results):
         for part in ("validation", "test"):
-            assert set(entry["interval"][part]) == set(METRICS)
+            assert set(entry["interval"][part]) == set(COMPARED)
             for metric, held in entry["interval"][part].items():
                 low, high = held["interval"]
                 assert low < held["mean"] < high
@@ -232,7 +235,7 @@ def test_comparisons_are_of_variations_with_their_baseline_on_the_test_set(resul
     rows = results["comparisons"]
     pairs = {(row["a"]["model"], row["a"]["configuration"], row["metric"]) for row in rows}
     assert pairs == {
-        (model, name, metric) for model, name, _ in configurations(results) if name != "baseline" for metric in METRICS
+        (model, name, metric) for model, name, _ in configurations(results) if name != "baseline" for metric in COMPARED
     }
     assert len(rows) == 16
     for row in rows:
@@ -312,7 +315,7 @@ def test_the_table_has_a_row_per_run_and_part(results: dict[str, Any], root: Pat
         for run in entry["runs"]:
             for part in PARTS:
                 row = by_place[model, name, run["seed"], part]
-                for metric in SCALAR_METRICS:
+                for metric in METRIC:
                     assert float(row[metric]) == run[part][metric]
                 assert (int(row["epochs"]), int(row["best_epoch"])) == (run["epochs"], run["best_epoch"])
                 assert float(row["seconds"]) == run["seconds"]
@@ -416,7 +419,7 @@ def test_a_damaged_file_of_a_run_is_one_line(copy: Path, study: Study) -> None:
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("damage", ["result.json without train", "no metrics.jsonl"])
+@pytest.mark.parametrize("damage", ["result.json without seconds", "no metrics.jsonl"])
 def test_a_run_that_lacks_something_is_one_line(copy: Path, study: Study, damage: str) -> None:
     """A finished run whose entry or curve is incomplete is named, with what to delete."""
     directory = copy / "cnn" / "large" / "seed-1"
@@ -424,7 +427,7 @@ def test_a_run_that_lacks_something_is_one_line(copy: Path, study: Study, damage
         (directory / "metrics.jsonl").unlink()
     else:
         entry = read_json(directory / "result.json")
-        del entry["train"]
+        del entry["seconds"]
         write_json(directory / "result.json", entry)
     with pytest.raises(UserError, match=r"^[^\n]*seed-1[^\n]*delete[^\n]*$"):
         collect(study, DATASET, copy)

@@ -214,10 +214,25 @@ def test_a_damaged_line_of_metrics_is_named(line, said, tmp_path):
 
 
 def test_a_run_of_a_newer_version_is_refused_as_that(tmp_path):
-    """Its format is named, and the one known here; an older one is another run like any."""
+    """Its format is named, and the one known here; one of an older version is this run, and stays as it is."""
     directory = RunDirectory(tmp_path)
     directory.claim(IDENTITY | {"format": 3})
     with pytest.raises(UserError, match=r"newer version of fashion-compare \(format 3, this one knows 2\); update"):
         directory.claim(IDENTITY | {"format": 2})
-    with pytest.raises(UserError, match="format is 3 there, 4 here"):
-        directory.claim(IDENTITY | {"format": 4})
+    before = directory.config.read_bytes()
+    directory.claim(IDENTITY | {"format": 4})
+    assert directory.config.read_bytes() == before
+
+
+def test_a_definition_means_the_same_with_its_neutral_settings_named_or_not(tmp_path):
+    """A setting at its neutral value may be in either definition or in neither; at another value it is another run."""
+    neutral = {"warmup": 0}
+    named = IDENTITY | {"configuration": IDENTITY["configuration"] | {"warmup": 0}}
+    changed = IDENTITY | {"configuration": IDENTITY["configuration"] | {"warmup": 2}}
+    for number, (stored, wanted) in enumerate([(named, IDENTITY), (IDENTITY, named)]):
+        directory = RunDirectory(tmp_path / str(number))
+        directory.claim(stored)
+        directory.claim(wanted, neutral)
+        assert json.loads(directory.config.read_bytes())["hash"] == identity_hash(stored)
+        with pytest.raises(UserError, match=r"configuration.warmup is 0 there, 2 here"):
+            directory.claim(changed, neutral)

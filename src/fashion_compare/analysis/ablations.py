@@ -76,10 +76,10 @@ def out_of_fold(study: Study, labels: Labels, data: dict[str, Any], root: Path) 
             continue
         fold = folds_of(labels, len(runs))
         for i, run in enumerate(runs):
-            run.directory.verify(run.identity)
+            run.verify()
             predictions = load_predictions(run.directory.predictions)["test"]
             if not np.array_equal(predictions.labels, labels[fold == i]):
                 raise UserError(f"{run.directory.path} predicts other images than its fold's; delete it to train again")
             shares = found.setdefault(model, np.zeros((len(labels), predictions.logits.shape[1])))
-            shares[fold == i] = predictions.shares()
+            shares[fold == i] = predictions.probabilities
     return (list(found), np.mean(list(found.values()), axis=0)) if found else None

@@ -153,7 +153,7 @@ def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
     """Suspect test images by the mean probabilities of all baselines, and give each model's accuracy without them."""
     every = [held for predictions in runs.values() for held in predictions]
     labels = every[0].labels
-    shares = np.mean([held.shares() for held in every], axis=0)
+    shares = np.mean([held.probabilities for held in every], axis=0)
     suspected = suspected_label_errors(labels, shares)
     kept_images = np.delete(np.arange(len(labels)), suspected.index)
 
@@ -161,7 +161,7 @@ def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
         if len(images) < 2:
             # Networks that are surely wrong about everything suspect everything.
             return None
-        return mean_interval([(held.answers == labels)[images] for held in predictions]).as_dict()
+        return mean_interval([(held.predicted_labels == labels)[images] for held in predictions]).as_dict()
 
     return _summary(suspected, estimated_error_share(labels, shares)) | {
         "accuracy": {

@@ -9,7 +9,7 @@ from fashion_compare.analysis.read import read_runs
 from fashion_compare.comparison.paired import Scored
 from fashion_compare.execution.designs import design_points, design_runs, grid_runs
 from fashion_compare.execution.tuning import Trial, tuners
-from fashion_compare.runs.record import read_entry
+from fashion_compare.runs.record import best_line, read_finished
 from fashion_compare.study.search_space import Range, text
 from fashion_compare.study.spec import BASELINE, Study
 
@@ -46,11 +46,17 @@ def read_designs(study: Study, data: dict[str, Any], root: Path) -> dict[str, di
         assert study.sensitivity is not None
         assert study.sensitivity.design is not None
         space = study.sensitivity.design.space[model]
-        entries = [read_entry(run) for run in runs]
-        done = np.array([entry is not None for entry in entries])
+        records = [read_finished(run) for run in runs]
+        done = np.array([record is not None for record in records])
         if done.mean() < _SHARE_DONE:
             continue
-        values = np.array([entry["validation"]["accuracy"] for entry in entries if entry is not None])
+        values = np.array(
+            [
+                best_line(run, record)["validation_accuracy"]
+                for run, record in zip(runs, records, strict=True)
+                if record is not None
+            ]
+        )
         if not np.ptp(values):
             # Nothing varies, so there is nothing to share out.
             continue
@@ -98,10 +104,9 @@ def read_tuning(study: Study, data: dict[str, Any], root: Path) -> dict[str, dic
 
 
 def _describe(trial: Trial) -> dict[str, Any]:
-    entry = trial.entry
     # Of one that failed, what it had trained until then.
     history = trial.run.directory.read_metrics()
-    state = "failed" if trial.failure else "open" if entry is None else "pruned" if trial.pruned else "complete"
+    state = "failed" if trial.failure else "open" if trial.record is None else "pruned" if trial.pruned else "complete"
     return {
         "number": trial.number,
         "settings": {name: text(value) for name, value in trial.settings.items()},

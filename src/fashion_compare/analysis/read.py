@@ -1,11 +1,12 @@
-"""Read what runs left behind: their entries of results.json, and a column per image for every score."""
+"""Read finished runs: their records with scores, and a column per image for every compared metric."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from fashion_compare.comparison.paired import Scored
+from fashion_compare.evaluation.metrics import class_scores, scores
 from fashion_compare.evaluation.predictions import load_predictions
-from fashion_compare.runs.record import read_entry
+from fashion_compare.runs.record import read_finished
 from fashion_compare.runs.run import Run
 
 
@@ -15,13 +16,19 @@ def read_runs(model: str, name: str, runs: Sequence[Run]) -> tuple[Scored, list[
     Raises:
         UserError: a directory holds another run, or a file of one cannot be read.
     """
-    held, entries = Scored(model, name), []
+    scored, entries = Scored(model, name), []
     for run in sorted(runs, key=lambda run: run.seed):
-        entry = read_entry(run)
-        if entry is None:
+        record = read_finished(run)
+        if record is None:
             continue
-        entries.append(entry)
         predictions = load_predictions(run.directory.predictions)
+        # By class and predicted class the test set alone is of interest; the others are there to choose by.
+        test = predictions["test"]
+        entries.append(
+            record.model_dump()
+            | {part: scores(predicted) for part, predicted in predictions.items()}
+            | {"per_class": class_scores(test), "confusion": test.confusion.tolist()}
+        )
         for part in ("validation", "test"):
-            held.add_predictions(run.seed, part, predictions[part])
-    return held, entries
+            scored.add_predictions(run.seed, part, predictions[part])
+    return scored, entries

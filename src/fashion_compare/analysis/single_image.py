@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fashion_compare.classifier.configuration import CONFIGURATIONS, Configuration
+from fashion_compare.classifier.configuration import Configuration, from_defining_settings
 from fashion_compare.classifier.functional import softmax
 from fashion_compare.data.variants import pixel_order
 from fashion_compare.errors import UsageError, UserError
@@ -129,7 +129,7 @@ def _definition(directory: RunDirectory) -> tuple[str, Configuration, NDArray[np
     """Return a run's model, its configuration, and the order in which it sees the pixels."""
     held = read_json(directory.config)
     try:
-        configuration = CONFIGURATIONS[held["model"]].model_validate(held["configuration"])
+        configuration = from_defining_settings(held["configuration"])
         order = pixel_order(PIXELS) if held.get("permuted") else np.arange(PIXELS)
         return held["model"], configuration, order
     except (KeyError, TypeError, ValidationError) as error:

@@ -24,6 +24,8 @@ def train(
 ) -> None:
     """Train one model once, with live progress. Resumes by itself."""
     from fashion_compare import console
+    from fashion_compare.evaluation.metrics import COMPARED, METRIC, scores
+    from fashion_compare.evaluation.predictions import load_predictions
     from fashion_compare.execution.plan import root_of
     from fashion_compare.runs.execute import execute
     from fashion_compare.runs.run import Run, data_identity
@@ -43,14 +45,18 @@ def train(
     one = Run(model, name, configured, seed, None, source, root, data_identity(dataset), device=device)
     check_inside(one.directory.path, out)
     with exclusive(one.directory.path):
-        entry = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
-    for note in entry.get("notes", []):
+        record = execute(one, (lambda _: None) if quiet else (lambda line: console.say(console.epoch_line(line))))
+    for note in record.notes:
         console.say(note)
-    test = entry["test"]
+    test = scores(load_predictions(one.directory.predictions)["test"])
+    shares = ", ".join(
+        f"{METRIC[name].label} {'undefined' if (value := test[name]) is None else f'{value:.4f}'}"
+        for name in COMPARED
+        if METRIC[name].percent
+    )
     console.tell(
-        f"{one.label}: best epoch {entry['best_epoch']} of {entry['epochs']} by validation; test accuracy "
-        f"{test['accuracy']:.4f}, macro F1 {test['f1_macro']:.4f}, macro AUC {test['auc_macro_ovr']:.4f}; "
-        f"{entry['seconds']:.1f} s of training"
+        f"{one.label}: best epoch {record.best_epoch} of {record.epochs} by validation; test {shares}; "
+        f"{record.seconds:.1f} s of training"
     )
     console.tell(f"Files: {one.directory.path}")
 

@@ -235,7 +235,7 @@ def _check_images(runs: "list[Run]", dataset: "Dataset") -> None:
 def _claim(runs: "list[Run]", tuners: "list[Tuner]") -> None:
     """Refuse a directory that holds another study before anything in it is written."""
     for run in runs:
-        run.directory.claim(run.identity)
+        run.claim()
     for tuner in tuners:
         tuner.trials()
 

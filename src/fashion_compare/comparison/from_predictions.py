@@ -5,8 +5,7 @@ from typing import Any
 
 from fashion_compare.comparison.head_to_head import head_to_head
 from fashion_compare.comparison.paired import Scored
-from fashion_compare.evaluation.influence import METRICS
-from fashion_compare.evaluation.metrics import scores
+from fashion_compare.evaluation.metrics import COMPARED, class_scores, scores
 from fashion_compare.evaluation.predictions import Predictions
 
 
@@ -28,9 +27,11 @@ def compare_predictions(a: Sequence[Predictions], b: Sequence[Predictions]) -> d
     found: dict[str, Any] = head_to_head(sides["a"], sides["b"], dict(enumerate(zip(a, b, strict=True))))
     defined = {row["metric"] for row in found["comparisons"]}
     for name, runs in (("a", a), ("b", b)):
-        intervals = {metric: sides[name].interval("test", metric) for metric in METRICS if metric in defined}
+        intervals = {metric: sides[name].interval("test", metric) for metric in COMPARED if metric in defined}
         found[name] = {
-            "runs": [scores(run.labels, run.logits, run.probabilities) for run in runs],
+            "runs": [
+                {**scores(run), "per_class": class_scores(run), "confusion": run.confusion.tolist()} for run in runs
+            ],
             "interval": {
                 metric: {"mean": held.mean, "interval": [held.low, held.high], "covers": held.covers}
                 for metric, held in intervals.items()

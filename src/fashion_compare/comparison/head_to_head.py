@@ -69,6 +69,6 @@ def ensemble(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, 
     """
     both = Scored("ensemble", f"{a.model} and {b.model}")
     for seed, (of_a, of_b) in predictions.items():
-        mean = (of_a.shares() + of_b.shares()) / 2
+        mean = (of_a.probabilities + of_b.probabilities) / 2
         both.add_predictions(seed, "test", Predictions.from_probabilities(of_a.labels, mean))
     return [row for metric in ("accuracy", "loss") for row in compare_family([(both, a), (both, b)], "test", metric)]

@@ -21,12 +21,8 @@ from fashion_compare.comparison.statistics import (
     sign_flip_p,
     smallest_difference_shown,
 )
-from fashion_compare.evaluation.influence import LOWER_IS_BETTER, METRICS, contributions
+from fashion_compare.evaluation.metrics import COMPARED, METRIC, influences
 from fashion_compare.evaluation.predictions import Predictions
-
-# An interval of a difference that lies within these, on either side of zero, says that there is none worth speaking of:
-# half a point of accuracy or F1, a tenth of a point of AUC, a hundredth of log loss.
-NEGLIGIBLE = {"accuracy": 0.005, "f1_macro": 0.005, "auc_macro_ovr": 0.001, "loss": 0.01}
 
 
 @dataclass
@@ -50,12 +46,11 @@ class Scored:
 
     def add_predictions(self, seed: int, part: str, predictions: Predictions) -> None:
         """Add the columns of one run on one part from what it predicted, and its answers on the test set."""
-        held = predictions
-        self.add(seed, part, contributions(held.labels, held.logits, held.probabilities))
+        self.add(seed, part, influences(predictions))
         if part == "test":
-            self.labels, self.classes = held.labels, held.logits.shape[1]
+            self.labels, self.classes = predictions.labels, predictions.classes
             # A byte an image: a study can have thousands of runs.
-            self.answers[seed] = held.answers.astype(np.min_scalar_type(held.logits.shape[1]))
+            self.answers[seed] = predictions.predicted_labels.astype(np.min_scalar_type(predictions.classes))
 
     def seeds(self) -> list[int]:
         """Return the seeds of the finished runs."""
@@ -127,7 +122,8 @@ def _comparison(
     family: int,
 ) -> dict[str, Any]:
     a, b, seeds, differences, interval = row
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    sign = -1 if METRIC[metric].lower_is_better else 1
+    negligible = METRIC[metric].negligible
     verdict = verdict_of(sign * interval.mean, p_holm, len(seeds))
     decided = verdict in ("better", "worse")
     furthest = max(abs(interval.low), abs(interval.high))
@@ -149,7 +145,9 @@ def _comparison(
         "sign_flip_can_decide": family * sign_flip_floor(len(seeds)) <= LEVEL,
         "probability_better": probability_of_winning([sign * d for d in differences]),
         "smallest_difference_shown": smallest_difference_shown(differences, family),
-        "no_difference_larger_than": furthest if verdict == "undecided" and furthest <= NEGLIGIBLE[metric] else None,
+        "no_difference_larger_than": furthest
+        if verdict == "undecided" and negligible is not None and furthest <= negligible
+        else None,
         "seeds_needed": None if decided else seeds_needed(differences, family),
         "verdict": verdict,
     }
@@ -162,7 +160,7 @@ def compare_all_metrics(pairs: Sequence[tuple[Scored, Scored]], part: str) -> li
     """
     return [
         row
-        for metric in METRICS
+        for metric in COMPARED
         if not any(
             np.isnan(column[0]) for pair in pairs for side in pair for column in side.columns[part][metric].values()
         )

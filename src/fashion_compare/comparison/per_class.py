@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fashion_compare.comparison.paired import Scored, verdict_of
 from fashion_compare.comparison.statistics import holm, mean_interval, paired_t_p
-from fashion_compare.evaluation.influence import CLASS_METRICS, class_contributions
+from fashion_compare.evaluation.influence import CLASS_METRICS, class_influence
 
 # How many confusions a comparison names, the largest changes first.
 CONFUSIONS = 6
@@ -21,7 +21,7 @@ def class_differences(a: Scored, b: Scored) -> list[dict[str, Any]]:
     seeds = _common(a, b)
     labels, classes = b.labels, b.classes
     assert labels is not None
-    of_a, of_b = ([class_contributions(labels, held.answers[seed], classes) for seed in seeds] for held in (a, b))
+    of_a, of_b = ([class_influence(labels, held.answers[seed], classes) for seed in seeds] for held in (a, b))
     images = np.maximum(np.bincount(labels, minlength=classes), 1)
     rows = []
     for metric in CLASS_METRICS:

@@ -1,4 +1,4 @@
-"""What each image contributes to a score: the way from one test set to the spread that others would give.
+"""Influence of single images on a score: the way from one test set to the spread that others would give.
 
 Accuracy is the mean over images of "right or wrong", so its standard error follows from the spread of that
 column. Macro F1 and AUC are no plain means, but to first order they are: each image's influence, added to the
@@ -13,36 +13,31 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from fashion_compare.classifier.functional import log_softmax
-from fashion_compare.classifier.interface import Labels, Logits
+from fashion_compare.classifier.interface import Labels
+from fashion_compare.evaluation.predictions import Predictions
 
 Column = NDArray[np.float64]
 
-METRICS = ("accuracy", "f1_macro", "auc_macro_ovr", "loss")
 CLASS_METRICS = ("precision", "recall", "f1")
-LOWER_IS_BETTER = frozenset({"loss"})
 
 
-def contributions(
-    labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | None = None
-) -> dict[str, Column]:
-    """Return a column (n,) for each of `METRICS`, whose mean is the metric.
-
-    Args:
-        labels: (n,) integers. AUC's column is over the classes that have one; where none has, it is not a number.
-        logits: (n, classes).
-        probabilities: (n, classes), of a model that gives those; None for the softmax of the logits.
-    """
-    answers = (logits if probabilities is None else probabilities).argmax(axis=1)
-    log_probabilities = log_softmax(logits)
-    return {
-        "accuracy": (answers == labels).astype(np.float64),
-        "f1_macro": class_contributions(labels, answers, logits.shape[1])["f1"].mean(axis=1),
-        "auc_macro_ovr": _auc_macro(labels, np.exp(log_probabilities) if probabilities is None else probabilities),
-        "loss": -log_probabilities[np.arange(len(labels)), labels],
-    }
+def accuracy_influence(predictions: Predictions) -> Column:
+    """Return whether each image's predicted label is right, as a number: accuracy is their mean."""
+    return np.asarray(predictions.predicted_labels == predictions.labels, np.float64)
 
 
-def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: int) -> dict[str, Column]:
+def f1_macro_influence(predictions: Predictions) -> Column:
+    """Return macro F1's column: the mean of the classes' columns."""
+    labels, classes = predictions.labels, predictions.classes
+    return np.asarray(class_influence(labels, predictions.predicted_labels, classes)["f1"].mean(axis=1))
+
+
+def log_loss_influence(predictions: Predictions) -> Column:
+    """Return each image's cross-entropy: log loss is their mean."""
+    return np.asarray(-log_softmax(predictions.logits)[np.arange(len(predictions.labels)), predictions.labels])
+
+
+def class_influence(labels: Labels, predicted: NDArray[np.integer], classes: int) -> dict[str, Column]:
     """Return columns (n, classes) for each of `CLASS_METRICS`, whose means are the classes' scores.
 
     With t, s, c the shares of images right, of the class, called the class: recall t/s, precision t/c and
@@ -50,7 +45,7 @@ def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: i
     weight is ([in x] - x/y·[in y]) / y.
     """
     actual = labels[:, None] == np.arange(classes)
-    called = answers[:, None] == np.arange(classes)
+    called = predicted[:, None] == np.arange(classes)
     right = actual & called
 
     def ratio(x: NDArray[np.float64], y: NDArray[np.float64]) -> Column:
@@ -66,12 +61,15 @@ def class_contributions(labels: Labels, answers: NDArray[np.integer], classes: i
     }
 
 
-def _auc_macro(labels: Labels, probabilities: NDArray[np.float64]) -> Column:
-    """Mean over the classes that have an AUC: it + influence, DeLong's placements scaled by the rarity of the side.
+def auc_macro_influence(predictions: Predictions) -> Column:
+    """Return macro AUC's column, over the classes that have one; not a number where none has.
+
+    Each class's is its AUC plus the influence: DeLong's placements scaled by the rarity of the side.
 
     The placement of a positive is the share of negatives ranked below it, that of a negative the share of
     positives ranked above it (ties half); each side's mean is the AUC.
     """
+    labels, probabilities = predictions.labels, predictions.probabilities
     n, classes = probabilities.shape
     positive = labels[:, None] == np.arange(classes)
     p = positive.sum(axis=0)

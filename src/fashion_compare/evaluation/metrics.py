@@ -1,70 +1,218 @@
-"""Every score of one set of predictions, from labels and logits alone."""
+"""The table of metrics: a row each, from which everything that lists, compares or prints metrics is derived.
 
-from typing import Any
+A new metric is a new row. It is computed from saved predictions whenever results are collected, so that finished runs
+have it without being trained again; with an `influence` it is also compared, with intervals and tests.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from fashion_compare.classifier.functional import cross_entropy, softmax
-from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.evaluation.calibration import brier_score, expected_calibration_error
-from fashion_compare.evaluation.roc import one_vs_rest_auc
-
-# In the order of the report's tables; all of them are single numbers of one run on one set.
-SCALAR_METRICS = (
-    "accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "auc_macro_ovr",
-    "auc_micro",
-    "loss",
-    "nll",
-    "brier",
-    "ece",
+from fashion_compare.evaluation.influence import (
+    Column,
+    accuracy_influence,
+    auc_macro_influence,
+    f1_macro_influence,
+    log_loss_influence,
 )
+from fashion_compare.evaluation.predictions import Predictions
 
 
-def scores(labels: Labels, logits: Logits, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
-    """Return all metrics of (n,) labels and (n, classes) logits, JSON-ready.
+@dataclass(frozen=True)
+class Metric:
+    """One number of one model's predictions for a set of images.
 
-    A model that gives probabilities has its own; else they are the softmax of the logits.
-
-    Macro averages are plain means over classes, each counted alike. A class that was never predicted has
-    precision 0, one without images recall 0 and no AUC: the macro AUC is over those that have one.
-    `per_class` holds, by class index, precision, recall, F1, AUC and the number of images;
-    `confusion[i][j]` counts images of class i that were called j.
+    Attributes:
+        name: its key in results.json and results.csv.
+        label: what tables call it.
+        score: predictions → its value; None where it is undefined.
+        description: what exactly it is, for the schema.
+        short: `label` where space is short; empty for the same.
+        percent: whether it is a share, printed in percent; else it is printed in its own unit.
+        digits: behind the point, as printed.
+        lower_is_better: its direction.
+        smallest: the smallest value that it can have.
+        largest: the largest one.
+        influence: predictions → (images,) column whose mean is the score and whose spread is the score's, see
+            `influence.py`; None for a metric that is reported but not compared.
+        negligible: a difference up to this, in either direction, is not worth speaking of; None to say that of none.
+        may_be_undefined: whether `score` may be None.
+        listed: whether tables of all metrics show it.
     """
-    classes = list(range(logits.shape[1]))
-    predicted = (logits if probabilities is None else probabilities).argmax(axis=1)
-    probabilities = softmax(logits) if probabilities is None else probabilities
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=classes, average=None, zero_division=0.0
-    )
-    auc, auc_micro = one_vs_rest_auc(labels, probabilities)
-    loss = cross_entropy(logits, labels)
-    defined = [value for value in auc if value is not None]
-    return {
-        "loss": loss,
-        "accuracy": float(np.mean(predicted == labels)),
-        "precision_macro": float(precision.mean()),
-        "recall_macro": float(recall.mean()),
-        "f1_macro": float(f1.mean()),
-        "auc_macro_ovr": float(np.mean(defined)) if defined else None,
-        "auc_micro": auc_micro,
-        "nll": loss,
-        "brier": brier_score(labels, probabilities),
-        "ece": expected_calibration_error(labels, probabilities),
-        "per_class": [
-            {
-                "precision": float(precision[c]),
-                "recall": float(recall[c]),
-                "f1": float(f1[c]),
-                "auc": auc[c],
-                "images": int(support[c]),
-            }
-            for c in classes
-        ],
-        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+
+    name: str
+    label: str
+    score: Callable[[Predictions], float | None]
+    description: str = ""
+    short: str = ""
+    percent: bool = True
+    digits: int = 2
+    lower_is_better: bool = False
+    smallest: float = 0.0
+    largest: float = 1.0
+    influence: Callable[[Predictions], Column] | None = None
+    negligible: float | None = None
+    may_be_undefined: bool = False
+    listed: bool = True
+
+    def format(self, value: float) -> str:
+        """Return a value as it is printed, without a unit."""
+        return f"{self._scaled(value):.{self.digits}f}"
+
+    def format_difference(self, value: float) -> str:
+        """Return a difference with its sign: percentage points, or the metric's own unit."""
+        return f"{self._scaled(value):+.{self.digits}f}".replace("-", "−")
+
+    def format_size(self, value: float) -> str:
+        """Return the size of a difference with its unit."""
+        return self.format(value) + (" points" if self.percent else "")
+
+    def _scaled(self, value: float) -> float:
+        return 100 * value if self.percent else value
+
+
+METRICS = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        lambda p: float(np.mean(p.predicted_labels == p.labels)),
+        "share of images whose predicted label is the right one",
+        influence=accuracy_influence,
+        negligible=0.005,
+    ),
+    Metric(
+        "precision_macro",
+        "macro precision",
+        lambda p: float(precision(p.confusion).mean()),
+        "mean over classes; 0 for a class that was never predicted",
+    ),
+    Metric(
+        "recall_macro",
+        "macro recall",
+        lambda p: float(recall(p.confusion).mean()),
+        "mean over classes; 0 for a class without images",
+    ),
+    Metric(
+        "f1_macro",
+        "macro F1",
+        lambda p: float(f1(p.confusion).mean()),
+        "mean over classes",
+        short="F1",
+        influence=f1_macro_influence,
+        negligible=0.005,
+    ),
+    Metric(
+        "auc_macro_ovr",
+        "macro AUC",
+        lambda p: _mean_of_defined(p.one_vs_rest_auc[0]),
+        "one-vs-rest, mean over the classes that have one",
+        short="AUC",
+        influence=auc_macro_influence,
+        negligible=0.001,
+        may_be_undefined=True,
+    ),
+    Metric(
+        "auc_micro",
+        "micro AUC",
+        lambda p: p.one_vs_rest_auc[1],
+        "all one-vs-rest decisions pooled",
+        may_be_undefined=True,
+    ),
+    Metric(
+        "loss",
+        "log loss",
+        lambda p: p.log_loss,
+        "mean cross-entropy, without penalties",
+        percent=False,
+        digits=4,
+        lower_is_better=True,
+        largest=math.inf,
+        influence=log_loss_influence,
+        negligible=0.01,
+    ),
+    Metric(
+        "nll",
+        "negative log-likelihood",
+        lambda p: p.log_loss,
+        "the same number as loss, under the name of the calibration literature",
+        percent=False,
+        digits=4,
+        lower_is_better=True,
+        largest=math.inf,
+        listed=False,
+    ),
+    Metric(
+        "brier",
+        "Brier score",
+        lambda p: brier_score(p.labels, p.probabilities),
+        "sum over classes, mean over images",
+        short="Brier",
+        percent=False,
+        digits=4,
+        lower_is_better=True,
+        largest=2.0,
+    ),
+    Metric(
+        "ece",
+        "ECE",
+        lambda p: expected_calibration_error(p.labels, p.probabilities),
+        "expected calibration error: top label, 15 equal-width bins",
+        percent=False,
+        digits=4,
+        lower_is_better=True,
+    ),
+)
+METRIC = {metric.name: metric for metric in METRICS}
+# Those that are compared: with intervals, tests and verdicts.
+COMPARED = tuple(metric.name for metric in METRICS if metric.influence is not None)
+
+
+def scores(predictions: Predictions) -> dict[str, float | None]:
+    """Return every metric of one set of predictions, by name."""
+    return {metric.name: metric.score(predictions) for metric in METRICS}
+
+
+def influences(predictions: Predictions) -> dict[str, Column]:
+    """Return the (images,) column of every metric that has one, by name; its mean is the score."""
+    return {metric.name: metric.influence(predictions) for metric in METRICS if metric.influence is not None}
+
+
+def class_scores(predictions: Predictions) -> list[dict[str, float | None]]:
+    """Return precision, recall, F1, AUC and the number of images of each class, by its index."""
+    counts = predictions.confusion
+    columns = {
+        "precision": precision(counts).tolist(),
+        "recall": recall(counts).tolist(),
+        "f1": f1(counts).tolist(),
+        "auc": predictions.one_vs_rest_auc[0],
+        "images": counts.sum(axis=1).tolist(),
     }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def precision(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each class's share of right ones among the images predicted as it, (classes,); 0 where there are none."""
+    return _share(np.diag(confusion), confusion.sum(axis=0))
+
+
+def recall(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each class's share of right ones among its images, (classes,); 0 where there are none."""
+    return _share(np.diag(confusion), confusion.sum(axis=1))
+
+
+def f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each class's F1, 2·right / (images + predicted), (classes,); 0 where both are none."""
+    return _share(2 * np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1))
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _mean_of_defined(values: list[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None

@@ -65,8 +65,8 @@ def alike(files: Sequence[External]) -> list[Predictions]:
     floor = max(held.resolution for held in files)
     return [
         held.predictions
-        if held.predictions.probabilities is None
-        else Predictions.from_probabilities(held.predictions.labels, held.predictions.probabilities, floor)
+        if held.predictions.stated_probabilities is None
+        else Predictions.from_probabilities(held.predictions.labels, held.predictions.stated_probabilities, floor)
         for held in files
     ]
 

@@ -1,13 +1,14 @@
 """Read saved predictions: the one thing that evaluation and everything after it starts from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.classifier.functional import softmax
+from fashion_compare.classifier.functional import cross_entropy, softmax
 from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.errors import UserError
 from fashion_compare.store import load_npz
@@ -18,14 +19,18 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run's best epoch says about one part of the data, in its fixed order.
+    """What a model predicts for a set of images, in the set's fixed order.
 
-    `probabilities` are of models that give those and no logits; `logits` are then their logarithms.
+    Attributes:
+        labels: (images,) the right classes.
+        logits: (images, classes).
+        stated_probabilities: (images, classes), of a model that gives those and no logits; `logits` are then their
+            logarithms.
     """
 
     labels: Labels
     logits: Logits
-    probabilities: NDArray[np.float64] | None = None
+    stated_probabilities: NDArray[np.float64] | None = None
 
     @classmethod
     def from_probabilities(
@@ -41,13 +46,39 @@ class Predictions:
         return cls(labels, np.log(np.maximum(exact, smallest)), exact)
 
     @property
-    def answers(self) -> NDArray[np.integer]:
-        """The class that is thought most likely, for each image."""
-        return np.asarray((self.logits if self.probabilities is None else self.probabilities).argmax(axis=1))
+    def classes(self) -> int:
+        """How many classes there are."""
+        return int(self.logits.shape[1])
 
-    def shares(self) -> NDArray[np.float64]:
-        """Return the probabilities, (n, classes)."""
-        return softmax(self.logits) if self.probabilities is None else self.probabilities
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The probabilities, (images, classes)."""
+        return softmax(self.logits) if self.stated_probabilities is None else self.stated_probabilities
+
+    @cached_property
+    def predicted_labels(self) -> NDArray[np.integer]:
+        """The most likely class of each image, (images,)."""
+        scores = self.logits if self.stated_probabilities is None else self.stated_probabilities
+        return np.asarray(scores.argmax(axis=1))
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Images by [class, predicted class], (classes, classes)."""
+        cells = self.labels.astype(np.int64) * self.classes + self.predicted_labels
+        return np.bincount(cells, minlength=self.classes**2).reshape(self.classes, self.classes)
+
+    @cached_property
+    def log_loss(self) -> float:
+        """The mean cross-entropy."""
+        return cross_entropy(self.logits, self.labels)
+
+    @cached_property
+    def one_vs_rest_auc(self) -> tuple[list[float | None], float | None]:
+        """The area under each class's ROC curve, and that of all decisions pooled; see `roc.one_vs_rest_auc`."""
+        # SciPy takes a while to import, and a worker that only trains has no need of it.
+        from fashion_compare.evaluation.roc import one_vs_rest_auc
+
+        return one_vs_rest_auc(self.labels, self.probabilities)
 
 
 def load_predictions(path: Path) -> dict[Part, Predictions]:

@@ -26,7 +26,7 @@ _COPIES_IN_RUN = 2
 # Figures, explanations and the page.
 _BYTES_BESIDE_RUNS = 32 * _MIB
 # Of a process: interpreter and libraries, torch and its compiled kernels for the cnn. Measured on Linux.
-_LIBRARIES = {"ffnn": 190 * _MIB, "cnn": 460 * _MIB}
+_LIBRARIES = {"ffnn": 60 * _MIB, "cnn": 460 * _MIB}
 # Weights, gradient, moments and what they are updated by, the best, and a checkpoint on its way to the disk. Measured
 # with adam: 17, with a moving average 20.
 _COPIES_IN_MEMORY = 20

@@ -7,12 +7,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 from fashion_compare.errors import UserError
 from fashion_compare.execution.process_pool import local_pool
 from fashion_compare.execution.progress import Snapshot, Tracker
 from fashion_compare.runs.execute import execute
+from fashion_compare.runs.record import RunRecord
 from fashion_compare.runs.run import Run
 from fashion_compare.store import DiskError
 from fashion_compare.training import DivergedError
@@ -74,7 +74,7 @@ def run_all(
     outcome = Outcome()
     todo = []
     for run in runs:
-        run.directory.claim(run.identity)
+        run.claim()
         if run.directory.is_done:
             outcome.done_before.append(run.label)
         else:
@@ -121,15 +121,15 @@ class _Work:
             self.on_note(f"{run.label}: {reason}; trying again alone")
             self.suspects.append(run)
 
-    def settle(self, run: Run, future: "Future[dict[str, Any]]") -> bool:
+    def settle(self, run: Run, future: "Future[RunRecord]") -> bool:
         """Record how a run ended; return whether it was lost, so that its pool should get no more."""
         lost = self._record(run, future)
         self.tracker.update(run, failed=run.label in self.outcome.failures)
         return lost
 
-    def _record(self, run: Run, future: "Future[dict[str, Any]]") -> bool:
+    def _record(self, run: Run, future: "Future[RunRecord]") -> bool:
         try:
-            entry = future.result()
+            record = future.result()
         except BrokenProcessPool:
             self._lost(run, "its worker process died (out of memory?)")
             return True
@@ -152,7 +152,7 @@ class _Work:
             self.outcome.failures[run.label] = f"unexpected {type(error).__name__}: {UserError(str(error))}"
         else:
             self.outcome.trained.append(run.label)
-            for note in entry["notes"]:
+            for note in record.notes:
                 self.on_note(f"{run.label}: {note}")
         return False
 
@@ -162,7 +162,7 @@ def _work_through(queue: deque[Run], pool: Executor, width: int, gpu_runs: int, 
 
     No more are handed over than there are workers, so that those in flight when a worker dies are all suspects.
     """
-    in_flight: dict[Future[dict[str, Any]], Run] = {}
+    in_flight: dict[Future[RunRecord], Run] = {}
     lost = False
     work.show()
     shown = time.monotonic()

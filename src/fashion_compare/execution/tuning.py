@@ -15,7 +15,7 @@ from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
 from fashion_compare.execution.scheduler import Outcome
-from fashion_compare.runs.record import read_entry
+from fashion_compare.runs.record import RunRecord, best_line, read_finished
 from fashion_compare.runs.run import Run
 from fashion_compare.store import make_directory, read_json, write_json
 from fashion_compare.store.yaml_loader import numbers
@@ -23,7 +23,7 @@ from fashion_compare.study.overrides import with_variation
 from fashion_compare.study.search_space import Range, Space, rounded, text
 from fashion_compare.study.settings import changed
 from fashion_compare.study.spec import BASELINE, TUNED, Study
-from fashion_compare.training import below_bar
+from fashion_compare.training import Epoch, below_bar
 
 _DIRECTORY = "tuning"
 # At least so many trials are drawn at random, and as many have to end before any is held to what others reached.
@@ -39,24 +39,30 @@ class Trial:
         settings: field → value, as study files have it.
         run: its training.
         failure: why it failed, or None.
-        entry: its entry of results.json once it is done, else None.
+        record: of its training once it is done, else None.
     """
 
     number: int
     settings: dict[str, Any]
     run: Run
     failure: str | None
-    entry: dict[str, Any] | None
+    record: RunRecord | None
 
     @property
     def pruned(self) -> bool:
         """Whether it was stopped because others were further by then."""
-        return self.entry is not None and below_bar(self.run.directory.read_metrics(), dict(self.run.bar))
+        return self.record is not None and below_bar(self.run.directory.read_metrics(), dict(self.run.bar))
 
     @property
     def accuracy(self) -> float | None:
-        """Best validation accuracy; None before the end, or without one."""
-        return None if self.entry is None else float(self.entry["validation"]["accuracy"])
+        """Validation accuracy of the best epoch; None before the end."""
+        return None if self.record is None else float(self.best["validation_accuracy"])
+
+    @property
+    def best(self) -> Epoch:
+        """The line of metrics of the best epoch; only of a trial that is done."""
+        assert self.record is not None
+        return best_line(self.run, self.record)
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,11 @@ class Tuner:
     def to_come(self) -> int:
         """How many trials have not ended, or not begun."""
         assert self.study.tuning is not None
-        return self.study.tuning.trials - sum(t.entry is not None or t.failure is not None for t in self.trials())
+        return self.study.tuning.trials - sum(t.record is not None or t.failure is not None for t in self.trials())
 
     def winner(self) -> Trial | None:
         """Return the trial with the highest validation accuracy (ties: lower loss, then the earlier)."""
-        ended = [trial for trial in self.trials() if trial.entry is not None and not trial.pruned]
+        ended = [trial for trial in self.trials() if trial.record is not None and not trial.pruned]
         return min(ended, key=_rank, default=None)
 
     def nothing_chosen(self) -> str | None:
@@ -162,7 +168,7 @@ class Tuner:
             self.model, f"trial-{number:04d}", configuration, tuning.seed, self.study.training_images,
             self.source, place, self.data, bar=tuple(bar),
         )  # fmt: skip
-        return Trial(number, settings, run, failure, read_entry(run))
+        return Trial(number, settings, run, failure, read_finished(run))
 
     def _write(self, trials: Sequence[Trial]) -> None:
         proposals = [{"settings": trial.settings, "bar": trial.run.bar, "failure": trial.failure} for trial in trials]
@@ -184,7 +190,7 @@ def tune(tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], Outcome], sa
     """
     while True:
         # First what was proposed and not done when a tuning was stopped.
-        open_ = [t for tuner in tuners for t in tuner.trials() if t.entry is None and t.failure is None]
+        open_ = [t for tuner in tuners for t in tuner.trials() if t.record is None and t.failure is None]
         trials = open_ or [trial for tuner in tuners for trial in tuner.propose()]
         if not trials:
             return
@@ -224,8 +230,7 @@ def _described(space: Space) -> dict[str, Any]:
 
 
 def _rank(trial: Trial) -> tuple[float, float, int]:
-    assert trial.entry is not None
-    return -trial.entry["validation"]["accuracy"], trial.entry["validation"]["loss"], trial.number
+    return -trial.best["validation_accuracy"], trial.best["validation_loss"], trial.number
 
 
 def _reached(trial: Trial) -> list[float]:
@@ -241,7 +246,7 @@ def _bar(trials: Sequence[Trial], epochs: int) -> list[tuple[int, float]]:
     set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has the same.
     Source: the median rule of Golovin et al., Google Vizier (2017), section 3.2.2.
     """
-    ended = [_reached(trial) for trial in trials if trial.entry is not None]
+    ended = [_reached(trial) for trial in trials if trial.record is not None]
     if len(ended) < _RANDOM_TRIALS:
         return []
     bar = []
@@ -266,12 +271,12 @@ def _ask(space: Space, trials: Sequence[Trial], count: int, *, seed: int) -> lis
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for trial in trials:
         states = optuna.trial.TrialState
-        reached = _reached(trial) if trial.entry is not None else []
+        reached = _reached(trial) if trial.record is not None else []
         study.add_trial(
             optuna.trial.create_trial(
                 params={name: text(trial.settings[name]) for name in axes},
                 distributions=axes,
-                state=states.FAIL if trial.entry is None else states.PRUNED if trial.pruned else states.COMPLETE,
+                state=states.FAIL if trial.record is None else states.PRUNED if trial.pruned else states.COMPLETE,
                 value=trial.accuracy,
                 intermediate_values=dict(enumerate(reached)),
             )

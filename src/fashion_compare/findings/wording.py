@@ -1,12 +1,11 @@
 """How numbers, settings and findings are put into words, everywhere the same."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fashion_compare.evaluation.metrics import METRIC
+
 Finding = dict[str, Any]
-# Scores are shares, from 0 to 1, but for these: a sum of squares over classes, and losses, which have no largest value.
-_LARGEST = {"brier": 2.0, "loss": math.inf, "nll": math.inf}
 # What cuts an interval off where no value can be.
 Cut = Callable[[Sequence[float]], tuple[float, float]]
 
@@ -65,7 +64,7 @@ def setting(value: Any) -> str:
 
 def score_interval(interval: Sequence[float], metric: str = "accuracy") -> tuple[float, float]:
     """Return a score's interval as it is shown: cut off where no score can be, which Student's t does not know of."""
-    return max(interval[0], 0.0), min(interval[1], _LARGEST.get(metric, 1.0))
+    return max(interval[0], METRIC[metric].smallest), min(interval[1], METRIC[metric].largest)
 
 
 def difference_interval(interval: Sequence[float], metric: str = "accuracy") -> tuple[float, float]:
@@ -73,7 +72,7 @@ def difference_interval(interval: Sequence[float], metric: str = "accuracy") -> 
 
     Zero is in it if it was before, so that a verdict and its interval agree.
     """
-    return _within(interval, _LARGEST.get(metric, 1.0))
+    return _within(interval, METRIC[metric].largest - METRIC[metric].smallest)
 
 
 def lead_interval(interval: Sequence[float]) -> tuple[float, float]:

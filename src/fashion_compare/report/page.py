@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from fashion_compare.analysis.explanations import CELL_IMAGES, read_confused, read_gallery, read_playground
 from fashion_compare.analysis.faithfulness import ALIKE
+from fashion_compare.architectures import load_architecture
 from fashion_compare.classifier.configuration import MODEL_NAMES
 from fashion_compare.comparison.learning_curves import GAP, RISE
 from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
+from fashion_compare.evaluation.metrics import COMPARED, METRICS
 from fashion_compare.explanation.attribution import INTEGRATED, METHODS
 from fashion_compare.explanation.gallery import Gallery
 from fashion_compare.findings.wording import (
@@ -104,9 +106,10 @@ def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
     return environment.get_template(template).render(
         results=results,
         sentences=sentences,
-        metrics=list(sentences.METRIC_NAMES),
+        metrics=COMPARED,
+        listed=[metric for metric in METRICS if metric.listed],
         metric_names=sentences.METRIC_NAMES,
-        model_names=MODEL_NAMES,
+        model_names=_model_names(results),
         comparisons=_by_configuration(results),
         environments=_environments(results),
         **more,
@@ -195,6 +198,15 @@ def challenges() -> str:
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
     return (Path(__file__).resolve().parents[3] / "docs" / "challenges.md").read_text(encoding="utf-8")
+
+
+def _model_names(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the page calls each model: a cnn by its baseline's architecture."""
+    names = dict(MODEL_NAMES)
+    if "cnn" in results["models"]:
+        baseline = results["models"]["cnn"]["configurations"]["baseline"]["config"]
+        names["cnn"] = f"{load_architecture(baseline['architecture']).label} (PyTorch)"
+    return names
 
 
 def _by_configuration(results: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fashion_compare.comparison.head_to_head import AGREEMENT
+from fashion_compare.evaluation.metrics import COMPARED, METRIC
 from fashion_compare.findings.wording import (
     along,
     chance,
@@ -23,12 +24,7 @@ _CAVEATS = {
     "optimizer": "Every optimizer ran at the baseline's learning rate, which does not suit all of them.",
     "epochs": "A run counts with its best epoch, so more epochs at a constant learning rate hardly ever lose.",
 }
-METRIC_NAMES = {
-    "accuracy": "accuracy",
-    "f1_macro": "macro F1",
-    "auc_macro_ovr": "macro AUC",
-    "loss": "log loss",
-}
+METRIC_NAMES = {name: METRIC[name].label for name in COMPARED}
 # Of a class: what each score is called, and its mean over classes.
 CLASS_SCORES = {
     "precision": ("precision", "precision_macro"),
@@ -123,7 +119,7 @@ def verdict(row: Mapping[str, Any]) -> str:
     if _without_difference(row):
         return "no difference in any seed"
     if row["no_difference_larger_than"] is not None:
-        return f"no difference larger than {_size(row['no_difference_larger_than'], row['metric'])}"
+        return f"no difference larger than {METRIC[row['metric']].format_size(row['no_difference_larger_than'])}"
     needed = row["seeds_needed"]
     return f"not decidable with {seeds(row)}" + (f" ({needed} for an even chance)" if needed else "")
 
@@ -149,8 +145,9 @@ def evidence(row: Mapping[str, Any]) -> str:
     if row["verdict"] == "undecided":
         smallest = row["smallest_difference_shown"]
         if smallest is not None:
-            possible = row["metric"] == "loss" or smallest <= 1
-            shown = _size(smallest, row["metric"]) if possible else "no difference of any size"
+            metric = METRIC[row["metric"]]
+            possible = not metric.percent or smallest <= 1
+            shown = metric.format_size(smallest) if possible else "no difference of any size"
             parts.append(f"these seeds could have shown {shown}")
         needed = row["seeds_needed"]
         parts.append(
@@ -355,16 +352,12 @@ def dense_parameters(layers: list[Mapping[str, Any]]) -> int:
 
 def number(value: float, metric: str) -> str:
     """Return a score with sensible digits: shares in percent, losses as they are."""
-    return f"{value:.4f}" if metric in ("loss", "nll", "brier", "ece") else f"{100 * value:.2f}"
+    return METRIC[metric].format(value)
 
 
 def signed(value: float, metric: str) -> str:
     """Return a difference with its sign: percentage points, or the loss's own unit."""
-    return f"{value:+.4f}".replace("-", "−") if metric == "loss" else points(value)
-
-
-def _size(value: float, metric: str) -> str:
-    return f"{value:.4f}" if metric == "loss" else f"{100 * value:.2f} points"
+    return METRIC[metric].format_difference(value)
 
 
 def count(value: float) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 from fashion_compare.classifier import layers_of
 from fashion_compare.comparison.learning_curves import fitting
 from fashion_compare.comparison.paired import Scored
-from fashion_compare.evaluation.influence import METRICS
-from fashion_compare.evaluation.metrics import SCALAR_METRICS
+from fashion_compare.evaluation.metrics import COMPARED, METRIC
 from fashion_compare.evaluation.predictions import PARTS
 from fashion_compare.runs.run import run_path
 from fashion_compare.store import RunDirectory
@@ -32,7 +31,7 @@ def _summarise(
     if not entries:
         return summary
     summary["mean"] = {
-        part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in SCALAR_METRICS} for part in PARTS
+        part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in METRIC} for part in PARTS
     }
     summary["mean"]["confusion"] = np.mean([entry["confusion"] for entry in entries], axis=0).tolist()
     summary["mean"]["per_class"] = [
@@ -47,7 +46,7 @@ def _summarise(
     summary["interval"] = {}
     for part in ("validation", "test"):
         summary["interval"][part] = {}
-        for metric in METRICS:
+        for metric in COMPARED:
             summary["interval"][part][metric] = held.interval(part, metric).as_dict()
     summary["fitting"] = fitting(
         [RunDirectory(run_path(root, model, name, entry["seed"])).read_metrics() for entry in entries]

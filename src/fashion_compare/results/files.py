@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.metrics import SCALAR_METRICS
+from fashion_compare.evaluation.metrics import METRIC
 from fashion_compare.evaluation.predictions import PARTS
 from fashion_compare.execution.designs import all_runs
 from fashion_compare.results.schema import check, recorded_failures
@@ -53,7 +53,7 @@ def read_results(root: Path) -> dict[str, Any]:
 def _table(results: Mapping[str, Any]) -> str:
     """Return one line per run and part of the data, for spreadsheets."""
     out = io.StringIO()
-    columns = ["dataset", "model", "configuration", "seed", "part", "epochs", "best_epoch", "seconds", *SCALAR_METRICS]
+    columns = ["dataset", "model", "configuration", "seed", "part", "epochs", "best_epoch", "seconds", *METRIC]
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     for model, held in results["models"].items():
@@ -61,6 +61,6 @@ def _table(results: Mapping[str, Any]) -> str:
             for run in configuration["runs"]:
                 shared = {key: run[key] for key in ("dataset", "seed", "epochs", "best_epoch", "seconds")}
                 for part in PARTS:
-                    numbers = {metric: run[part][metric] for metric in SCALAR_METRICS}
+                    numbers = {metric: run[part][metric] for metric in METRIC}
                     writer.writerow({"model": model, "configuration": name, "part": part, **shared, **numbers})
     return out.getvalue()

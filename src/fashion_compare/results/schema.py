@@ -23,7 +23,7 @@ from fashion_compare.results.schema_explanations import (
 )
 from fashion_compare.results.schema_runs import Configuration, ModelResults
 from fashion_compare.results.schema_searches import GlobalSensitivity, Sensitivity, Tuning
-from fashion_compare.runs.record_schema import Entry, Model, Part
+from fashion_compare.runs.record import Entry, Model, Part
 from fashion_compare.store import read_json, to_json
 from fashion_compare.validation_errors import sentence
 

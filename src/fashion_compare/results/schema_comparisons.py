@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fashion_compare.results.schema_runs import Metric, Pair
-from fashion_compare.runs.record_schema import Entry, Model, Part
+from fashion_compare.runs.record import Entry, Model, Part
 
 
 class Side(Entry):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from fashion_compare.results.schema_comparisons import Comparison
 from fashion_compare.results.schema_runs import Estimate
-from fashion_compare.runs.record_schema import Entry, Model
+from fashion_compare.runs.record import Entry, Model
 
 
 class Network(Entry):

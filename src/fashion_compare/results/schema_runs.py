@@ -2,12 +2,86 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from typing_extensions import TypeAliasType
 
-from fashion_compare.runs.record_schema import Entry, Part, RunRecord
+from fashion_compare.evaluation import metrics
+from fashion_compare.evaluation.metrics import COMPARED, METRIC, METRICS
+from fashion_compare.runs.record import Entry, Part, RunRecord
 
 Pair = tuple[float, float]
-Metric = Literal["accuracy", "f1_macro", "auc_macro_ovr", "loss"]
+
+
+def _compared(name: str) -> str:
+    if name not in COMPARED:
+        raise ValueError(f"expected one of {', '.join(COMPARED)}")
+    return name
+
+
+def _every_metric(scores: dict[str, float | None]) -> dict[str, float | None]:
+    """Check that there is every metric, and none that is undefined but may not be."""
+    if scores.keys() != METRIC.keys():
+        raise ValueError(f"expected {', '.join(METRIC)}")
+    undefined = [name for name, value in scores.items() if value is None and not METRIC[name].may_be_undefined]
+    if undefined:
+        raise ValueError(f"{', '.join(undefined)}: expected a number")
+    return scores
+
+
+def _number(metric: "metrics.Metric") -> dict[str, Any]:
+    """Return the JSON Schema of a metric's values."""
+    number = {"type": "number"}
+    return {"anyOf": [number, {"type": "null"}]} if metric.may_be_undefined else number
+
+
+Metric = Annotated[str, AfterValidator(_compared), WithJsonSchema({"type": "string", "enum": list(COMPARED)})]
+# Named, so that the schema describes it once.
+Scores = TypeAliasType(
+    "Scores",
+    Annotated[
+        dict[str, Annotated[float | None, Field(allow_inf_nan=False)]],
+        AfterValidator(_every_metric),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "title": "Scores",
+                "description": "Every metric of one run on one part of the data, from the best epoch by validation.",
+                "properties": {
+                    metric.name: _number(metric) | {"description": metric.description} for metric in METRICS
+                },
+                "required": list(METRIC),
+                "additionalProperties": False,
+            }
+        ),
+    ],
+)
+
+
+class PerClass(Entry):
+    """One class against the rest."""
+
+    precision: float
+    recall: float
+    f1: float
+    auc: Annotated[float | None, Field(description="None when the class is absent, or alone")]
+    images: int | None = None
+
+
+class ScoredRun(RunRecord):
+    """One finished training and its scores, from the best epoch by validation."""
+
+    train: Annotated[Scores, Field(description="on a fixed part of the training images")]
+    validation: Scores
+    test: Scores
+    per_class: Annotated[list[PerClass], Field(description="test set, by class")]
+    confusion: Annotated[list[list[int]], Field(description="test set, images: [class][answer]")]
+
+    @model_validator(mode="after")
+    def _same_classes(self) -> "ScoredRun":
+        classes = len(self.per_class)
+        if len(self.confusion) != classes or any(len(row) != classes for row in self.confusion):
+            raise ValueError(f"the confusion matrix is not of the {classes} classes")
+        return self
 
 
 class Estimate(Entry):
@@ -74,7 +148,7 @@ class Configuration(Entry):
     config: dict[str, Any]
     change: Change | None
     complexity: Complexity
-    runs: list[RunRecord]
+    runs: list[ScoredRun]
     mean: dict[str, Any] | None = None
     interval: dict[Part, dict[Metric, Estimate]] | None = None
     fitting: Fitting | None = None

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from fashion_compare.results.schema_comparisons import Comparison
 from fashion_compare.results.schema_runs import Pair
-from fashion_compare.runs.record_schema import Entry
+from fashion_compare.runs.record import Entry
 
 
 class MeanInterval(Entry):

@@ -1,25 +1,61 @@
-"""A finished run's entry of results.json, read back from its directory and checked."""
+"""The record of a finished run, its result.json: facts of the training, for scores are computed from predictions."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fashion_compare.errors import UserError
-from fashion_compare.runs.record_schema import RunRecord
 from fashion_compare.runs.run import Run
 from fashion_compare.store import RunDirectory, read_json
 from fashion_compare.validation_errors import sentence
 
+Model = Literal["ffnn", "cnn"]
+Part = Literal["train", "validation", "test"]
+# What records of format 1 hold besides: scores as they were computed then.
+_SCORES_OF_FORMAT_1 = frozenset({"train", "validation", "test", "per_class", "confusion"})
 
-def read_result(directory: RunDirectory) -> dict[str, Any]:
-    """Return what a run's result.json holds.
+
+class Entry(BaseModel):
+    """A part of results.json or of a record: nothing in it but what is declared."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class RunRecord(Entry):
+    """One finished training."""
+
+    format: int
+    dataset: Annotated[str, Field(description="fashion-mnist, garments for the stand-in, or idx- and digits of a hash")]
+    model: Model
+    configuration: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    seconds: Annotated[float, Field(description="of training, evaluation excluded")]
+    seconds_per_epoch: Annotated[float | None, Field(description="median")]
+    last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
+    notes: Annotated[list[str], Field(description="what people should know about how it was trained")] = []
+    environment: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_scores(cls, content: Any) -> Any:
+        """Take a record of format 1 without its scores."""
+        if not isinstance(content, dict) or content.get("format") != 1:
+            return content
+        beside = _SCORES_OF_FORMAT_1 - cls.model_fields.keys()
+        return {name: value for name, value in content.items() if name not in beside}
+
+
+def read_record(directory: RunDirectory) -> RunRecord:
+    """Return a finished run's record.
 
     Raises:
         UserError: it cannot be read, or something in it is missing or not what it should be.
     """
-    entry = read_json(directory.result)
+    content = read_json(directory.result)
     try:
-        RunRecord.model_validate(entry)
+        return RunRecord.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -27,11 +63,10 @@ def read_result(directory: RunDirectory) -> dict[str, Any]:
             f"{directory.result} is not a finished run's: {place or 'as a whole'} ({sentence(first)}); delete "
             f"{directory.path} to train the run again"
         ) from error
-    return dict(entry)
 
 
-def read_entry(run: Run) -> dict[str, Any] | None:
-    """Return a run's entry of results.json; None when it is not done.
+def read_finished(run: Run) -> RunRecord | None:
+    """Return a run's record; None when it is not done.
 
     Raises:
         UserError: its directory holds another run, or a file of it cannot be read.
@@ -39,7 +74,12 @@ def read_entry(run: Run) -> dict[str, Any] | None:
     directory = run.directory
     if not directory.is_done:
         return None
-    directory.verify(run.identity)
+    run.verify()
     if not directory.read_metrics():
         raise UserError(f"{directory.metrics} has no epoch; delete {directory.path} to train the run again")
-    return read_result(directory)
+    return read_record(directory)
+
+
+def best_line(run: Run, record: RunRecord) -> dict[str, Any]:
+    """Return the line of metrics of a finished run's best epoch by validation."""
+    return run.directory.read_metrics()[record.best_epoch]

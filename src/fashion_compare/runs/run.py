@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fashion_compare.classifier.configuration import Configuration
+from fashion_compare.classifier.configuration import Configuration, defining_settings, neutral_settings
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.data.sources import Source
 from fashion_compare.store import RunDirectory
 
-RUN_FORMAT = 1
+# 1 named every setting and stored scores in result.json; 2 names what is not neutral and stores facts of the training.
+RUN_FORMAT = 2
 # Rough seconds of an epoch relative to each other, for the order and the first guess of the time left.
 EPOCH_COST = {"ffnn": 1.0, "cnn": 5.0}
 ALL_IMAGES = 55_000
@@ -66,6 +67,14 @@ class Run:
         special = {"permuted": self.permuted, "fold": list(self.fold or ()), "bar": [list(step) for step in self.bar]}
         return identity | {name: value for name, value in special.items() if value}
 
+    def claim(self) -> None:
+        """Take the run's directory for it, or find that it is its already; raises as `RunDirectory.claim` does."""
+        self.directory.claim(self.identity, neutral_settings(self.model))
+
+    def verify(self) -> None:
+        """Check that the run's directory is its own; raises as `RunDirectory.verify` does."""
+        self.directory.verify(self.identity, neutral_settings(self.model))
+
     @property
     def epoch_cost(self) -> float:
         """A rough measure of how long an epoch takes."""
@@ -84,7 +93,7 @@ def run_identity(
     return {
         "format": RUN_FORMAT,
         "model": configuration.model,
-        "configuration": configuration.model_dump(mode="json"),
+        "configuration": defining_settings(configuration),
         "seed": seed,
         "data": {**data, "training_images": training_images},
     }

@@ -1,8 +1,10 @@
 """The files of one run: which there are, whose they are, and when it is done."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fashion_compare.errors import UserError
@@ -17,6 +19,7 @@ from fashion_compare.store.files import (
 )
 
 _MAXIMUM_METRICS = 16 << 20
+_NONE: Mapping[str, Any] = MappingProxyType({})
 # What every epoch's line of metrics has.
 _MEASURED = ("seconds", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "penalty")
 
@@ -73,36 +76,45 @@ class RunDirectory:
             for path in directory.glob(".*.tmp"):
                 path.unlink(missing_ok=True)
 
-    def claim(self, identity: dict[str, Any]) -> None:
+    def claim(self, identity: dict[str, Any], neutral: Mapping[str, Any] = _NONE) -> None:
         """Take the directory for the run that `identity` defines, or find that it is this run's already.
+
+        Args:
+            identity: what defines the run, JSON-ready.
+            neutral: setting → the value that a definition without it means.
 
         Raises:
             UserError: it holds a run that was defined otherwise, or it cannot be written.
         """
         if self.config.exists():
-            self.verify(identity)
+            self.verify(identity, neutral)
         else:
             make_directory(self.path, parents=True)
             write_json(self.config, identity | {"hash": identity_hash(identity)})
 
-    def verify(self, identity: dict[str, Any]) -> None:
-        """Check that the directory is claimed by the run that `identity` defines.
+    def verify(self, identity: dict[str, Any], neutral: Mapping[str, Any] = _NONE) -> None:
+        """Check that the directory is claimed by the run that `identity` defines; the arguments are those of `claim`.
+
+        A definition that names a setting at its neutral value, or has an older format, defines the same run.
 
         Raises:
             UserError: it is not, or by a version that this one does not know.
         """
-        held, digest = self._claimed(), identity_hash(identity)
-        known, form = identity.get("format"), held.get("format")
+        stored = self._claimed()
+        digest = identity_hash(identity)
+        known, form = identity.get("format"), stored.get("format")
         if isinstance(known, int) and isinstance(form, int) and form > known:
             raise UserError(
                 f"{self.path} was written by a newer version of fashion-compare (format {form}, this one knows "
                 f"{known}); update fashion-compare, or choose another --out"
             )
+        theirs, ours = _spelled_out(stored, neutral), _spelled_out(identity, neutral)
         # Edited, it may say something else under the same hash.
-        if held != {**identity, "hash": digest}:
+        edited = stored["hash"] != identity_hash({name: value for name, value in stored.items() if name != "hash"})
+        if theirs != ours or edited:
             raise UserError(
-                f"{self.path} holds another run (hash {held['hash'][:12]}, this one {digest[:12]}: "
-                f"{_difference(held, identity)}); choose another --out or name, or delete it"
+                f"{self.path} holds another run (hash {stored['hash'][:12]}, this one {digest[:12]}: "
+                f"{_difference(theirs, ours)}); choose another --out or name, or delete it"
             )
 
     def claimed_hash(self) -> str:
@@ -114,10 +126,10 @@ class RunDirectory:
         return str(self._claimed()["hash"])
 
     def _claimed(self) -> dict[str, Any]:
-        held = read_json(self.config)
-        if not isinstance(held, dict) or not isinstance(held.get("hash"), str):
+        stored = read_json(self.config)
+        if not isinstance(stored, dict) or not isinstance(stored.get("hash"), str):
             raise UserError(f"{self.config} is not a run's definition; delete {self.path} to train the run again")
-        return held
+        return stored
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Write one JSON line per epoch."""
@@ -157,10 +169,18 @@ def identity_hash(identity: dict[str, Any]) -> str:
     return hashlib.sha256(to_json(identity, indent=None).encode()).hexdigest()
 
 
-def _difference(held: Any, wanted: dict[str, Any], prefix: str = "") -> str:
+def _spelled_out(definition: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition with every setting named, whatever version wrote it."""
+    plain = {name: value for name, value in definition.items() if name not in ("hash", "format")}
+    if isinstance(plain.get("configuration"), dict):
+        plain["configuration"] = {**neutral, **plain["configuration"]}
+    return plain
+
+
+def _difference(stored: Any, wanted: dict[str, Any], prefix: str = "") -> str:
     """Name the first setting in which two run definitions differ."""
-    for key in sorted(set(wanted) | (set(held) - {"hash"})):
-        ours, theirs = wanted.get(key), held.get(key)
+    for key in sorted(set(wanted) | set(stored)):
+        ours, theirs = wanted.get(key), stored.get(key)
         if ours != theirs:
             if isinstance(ours, dict) and isinstance(theirs, dict):
                 return _difference(theirs, ours, f"{prefix}{key}.")
