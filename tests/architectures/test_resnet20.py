@@ -11,6 +11,7 @@ from fashion_compare.classifier import build
 from fashion_compare.classifier.cnn import CnnClassifier
 from fashion_compare.classifier.configuration import CnnConfiguration
 from fashion_compare.data.dataset import Dataset
+from fashion_compare.explanation.class_means import first_layer
 from fashion_compare.explanation.gradcam import grad_cam
 from fashion_compare.explanation.linear_probes import representations
 from fashion_compare.explanation.receptive_field import receptive_field
@@ -97,6 +98,14 @@ def test_layers_for_linear_probes_are_blocks_of_bounded_size(tiny_dataset: Datas
         "pixels": 784, "conv": 1936, **dict.fromkeys(blocks[:3], 1936), **dict.fromkeys(blocks[3:6], 1568),
         **dict.fromkeys(blocks[6:8], 1600), "stage3.2": 64, "dense": 10,
     }  # fmt: skip
+
+
+def test_its_first_kernels_are_found_whatever_they_are_called() -> None:
+    """Sixteen kernels of 3×3 weights, the strongest first."""
+    weights = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=0.0, deviation=1.0).weights()
+    kernels = weights["conv.weight"][:, 0]
+    order = np.argsort(-np.linalg.norm(kernels.reshape(16, 9).astype(np.float64), axis=1), kind="stable")
+    np.testing.assert_array_equal(first_layer(weights), kernels[order])
 
 
 def test_batch_normalisation_is_a_part_of_it() -> None:

@@ -19,16 +19,15 @@ def first_layer(weights: Arrays, most: int = 64) -> NDArray[np.float32]:
     """Return a network's first-layer weights as images, the strongest `most` units, by the norm of their weights.
 
     Args:
-        weights: from `Classifier.weights`: the first matrix is ``dense1.weight`` (784, units) or ``conv1.weight``
-            (units, 1, height, width).
+        weights: from `Classifier.weights`: of a cnn the kernels that see the image, (units, 1, height, width), else
+            ``dense1.weight``, (784, units).
         most: how many.
 
     Returns:
         (units, height, width).
     """
-    if "conv1.weight" in weights:
-        images = weights["conv1.weight"][:, 0]
-    else:
-        images = weights["dense1.weight"].T.reshape(-1, 28, 28)
+    # Whatever the architecture calls them, they come first and have one channel.
+    kernels = next((value for value in weights.values() if value.ndim == 4 and value.shape[1] == 1), None)
+    images = weights["dense1.weight"].T.reshape(-1, 28, 28) if kernels is None else kernels[:, 0]
     norms = np.sqrt(np.square(images, dtype=np.float64).sum(axis=(1, 2)))
     return np.asarray(images[np.argsort(-norms, kind="stable")[:most]], np.float32)
