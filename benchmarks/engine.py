@@ -67,7 +67,7 @@ def timed_execute(run: Run, threads: int = 1) -> dict[str, Any]:
                 import torch
 
                 torch.set_num_threads(threads)
-        for name in ("prepare", "train_epoch", "logits"):
+        for name in ("preprocess", "train_epoch", "logits"):
             setattr(classifier, name, clock.timed(getattr(classifier, name)))
         return classifier
 

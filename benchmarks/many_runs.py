@@ -35,7 +35,7 @@ from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import save_arrays, write_atomically, write_json
 from fashion_compare.study import spec
 
-# Part of the data → what its arrays' names begin with in predictions.npz.
+# Split of the data → what its arrays' names begin with in predictions.npz.
 PREFIXES = ("", "validation_", "train_")
 
 

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from fashion_compare.comparison import paired
-from fashion_compare.comparison.paired import Scored, compare_family
+from fashion_compare.comparison.paired import ConfigurationScores, compare_family
 
 IMAGES, CENTRE, SPREAD, SEED = 10_000, 6.7, 5.3, 0.22 / np.sqrt(10)
 
@@ -30,7 +30,9 @@ def shift_for(points: float) -> float:
     return float(brentq(lambda shift: expit(a + shift).mean() - base - points / 100, 0, 5)) if points else 0.0
 
 
-def study(generator: np.random.Generator, shift: float, seeds: int, taste: float) -> tuple[Scored, Scored]:
+def study(
+    generator: np.random.Generator, shift: float, seeds: int, taste: float
+) -> tuple[ConfigurationScores, ConfigurationScores]:
     """Return two configurations' runs on one test set; the first is ahead by `shift`."""
     image = CENTRE + SPREAD * generator.normal(size=IMAGES)
     sides = []
@@ -38,7 +40,7 @@ def study(generator: np.random.Generator, shift: float, seeds: int, taste: float
         favoured = (image + taste * generator.normal(size=IMAGES) if taste else image).astype(np.float32)
         b = (raised + SEED * generator.normal(size=(seeds, 1))).astype(np.float32)
         right = generator.random((seeds, IMAGES), dtype=np.float32) < expit(favoured + b)
-        held = Scored("ffnn", name)
+        held = ConfigurationScores("ffnn", name)
         for seed in range(seeds):
             held.add(seed, "test", {"accuracy": right[seed].astype(np.float64)})
         sides.append(held)

@@ -30,7 +30,7 @@ def tiny_dataset() -> Dataset:
     return Dataset(
         name="tiny",
         source="drawn by the tests",
-        is_stand_in=True,
+        is_synthetic=True,
         class_names=CLASS_NAMES,
         sha256={"tiny": "0" * 64},
         split_sha256="1" * 64,

@@ -153,7 +153,7 @@ def test_images(name: str, tmp_path: Path) -> None:
 
 
 # A file of otherwise good data of another kind, of which every part is looked at.
-PARTS: dict[str, tuple[str, bytes, str]] = {
+SPLITS: dict[str, tuple[str, bytes, str]] = {
     "label 10": (TRAIN_LABELS, labels(0, 0, 1, 10), "train-labels-idx1-ubyte holds label 10, expected 0 to 9"),
     "label 255": (TEST_LABELS, labels(0, 255), "t10k-labels-idx1-ubyte holds label 255, expected 0 to 9"),
     "a label too few": (TRAIN_LABELS, labels(0, 0, 1), "holds 4 images, train-labels-idx1-ubyte 3 labels; expected"),
@@ -169,11 +169,11 @@ PARTS: dict[str, tuple[str, bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", SPLITS)
 @pytest.mark.parametrize("command", ["data", "run"])
 def test_parts_that_do_not_fit(name: str, command: str, tmp_path: Path) -> None:
     """Other data, asked for: counts, labels and classes are checked against each other, before torch is imported."""
-    damaged, content, line = PARTS[name]
+    damaged, content, line = SPLITS[name]
     data = tmp_path / "data"
     data.mkdir()
     good = {TRAIN_IMAGES: GOOD, TRAIN_LABELS: labels(0, 0, 1, 1), TEST_IMAGES: images(2), TEST_LABELS: labels(0, 1)}

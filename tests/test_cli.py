@@ -119,7 +119,7 @@ def test_without_data_and_network_run_ends_on_the_stand_in(
     assert "STAND-IN" in finished.stdout
     assert f"{RUNS} trained, 0 done before, 0 failed" in finished.stdout
     results = json.loads((root / "results.json").read_text())
-    assert results["dataset"]["is_stand_in"] is True
+    assert results["dataset"]["is_synthetic"] is True
     assert results["dataset"]["name"] == "garments"
     assert "NOT about Fashion-MNIST" in (root / "report.html").read_text()
 

@@ -41,9 +41,9 @@ SETTINGS = [
 def made(dataset, where="cpu", **settings):
     """A cnn on a device, and what it made of the training images."""
     configuration = CnnConfiguration(**({"batch_size": 64, "learning_rate": 0.003} | settings))
-    mean, deviation = dataset.train_images.mean(), dataset.train_images.std()
-    classifier = build(configuration, seed=3, mean=mean, deviation=deviation, device=where)
-    return classifier, classifier.prepare(dataset.train_images)
+    mean, std = dataset.train_images.mean(), dataset.train_images.std()
+    classifier = build(configuration, seed=3, mean=mean, std=std, device=where)
+    return classifier, classifier.preprocess(dataset.train_images)
 
 
 def trained(dataset, where="cpu", epochs=2, **settings):
@@ -136,9 +136,9 @@ from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import FfnnConfiguration
 import numpy as np
 chosen = device_for(["ffnn"], "auto")
-classifier = build(FfnnConfiguration(hidden_sizes=[8]), seed=0, mean=0, deviation=1, device=chosen)
+classifier = build(FfnnConfiguration(hidden_sizes=[8]), seed=0, mean=0, std=1, device=chosen)
 images = np.zeros((4, 28, 28), np.uint8)
-classifier.train_epoch(classifier.prepare(images), np.arange(4), np.arange(4), np.full(1, 0.001))
+classifier.train_epoch(classifier.preprocess(images), np.arange(4), np.arange(4), np.full(1, 0.001))
 sys.exit("torch" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
@@ -262,8 +262,8 @@ def test_a_gpu_is_faster_on_a_whole_epoch():
     labels, order = generator.integers(0, 10, 55_000), generator.permutation(55_000)
     seconds = {}
     for where in ("cpu", "cuda"):
-        classifier = build(CnnConfiguration(), seed=0, mean=127.0, deviation=74.0, device=where)
-        prepared = classifier.prepare(images)
+        classifier = build(CnnConfiguration(), seed=0, mean=127.0, std=74.0, device=where)
+        prepared = classifier.preprocess(images)
         train_epoch(classifier, prepared, labels, order[:6_400])
         started = time.perf_counter()
         train_epoch(classifier, prepared, labels, order)

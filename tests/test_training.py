@@ -40,7 +40,7 @@ def configure(model, **settings):
 
 def classifier_of(configuration, weights, prefix=""):
     """A classifier with the weights of a file's arrays, the last epoch's or with `best.` the best one's."""
-    classifier = build(configuration, seed=99, mean=0.0, deviation=1.0)
+    classifier = build(configuration, seed=99, mean=0.0, std=1.0)
     classifier.load_weights({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
     return classifier
 
@@ -113,12 +113,12 @@ def test_epoch_zero_is_measured_before_training(model, tiny_dataset, tmp_path):
     directory = claimed(tmp_path)
     train(configuration, SEED, tiny_dataset, directory)
     images = tiny_dataset.train_images
-    untrained = build(configuration, seed=SEED, mean=images.mean(), deviation=images.std())
+    untrained = build(configuration, seed=SEED, mean=images.mean(), std=images.std())
     first, *rest = directory.read_metrics()
     assert (first["epoch"], first["objective"], first["seconds"]) == (0, None, 0.0)
     for part in ("train", "validation"):
         labels = getattr(tiny_dataset, f"{part}_labels")
-        logits = untrained.logits(untrained.prepare(getattr(tiny_dataset, f"{part}_images")))
+        logits = untrained.logits(untrained.preprocess(getattr(tiny_dataset, f"{part}_images")))
         assert first[f"{part}_loss"] == pytest.approx(cross_entropy(logits, labels), rel=1e-6)
         assert first[f"{part}_accuracy"] == np.mean(logits.argmax(axis=1) == labels)
     assert [line["epoch"] for line in rest] == [1, 2]
@@ -147,7 +147,7 @@ def test_recorded_losses_are_cross_entropy_alone(model, tiny_dataset, tmp_path):
     last = classifier_of(configuration, weights)
     line = directory.read_metrics()[-1]
     for part in ("train", "validation"):
-        logits = last.logits(last.prepare(getattr(tiny_dataset, f"{part}_images")))
+        logits = last.logits(last.preprocess(getattr(tiny_dataset, f"{part}_images")))
         expected = cross_entropy(logits, getattr(tiny_dataset, f"{part}_labels"))
         assert line[f"{part}_loss"] == pytest.approx(expected, rel=1e-6)
     matrices = [v.astype(float) for k, v in weights.items() if k.endswith(".weight") and not k.startswith("best.")]
@@ -165,7 +165,7 @@ def test_a_large_training_set_is_measured_on_its_fixed_part(tiny_dataset, tmp_pa
     classifier = train(configure("ffnn", epochs=0), SEED, dataset, directory)
     part = evaluation_part(5100)
     assert len(part) == 5000
-    logits = classifier.logits(classifier.prepare(images[part]))
+    logits = classifier.logits(classifier.preprocess(images[part]))
     assert directory.read_metrics()[0]["train_loss"] == pytest.approx(cross_entropy(logits, labels[part]), rel=1e-6)
     with np.load(directory.predictions, allow_pickle=False) as saved:
         np.testing.assert_array_equal(saved["train_labels"], labels[part])
@@ -182,7 +182,7 @@ def test_averages_are_by_example(model, tiny_dataset, tmp_path):
     directory = claimed(tmp_path)
     classifier = train(configuration, SEED, tiny_dataset, directory)
     _, line = directory.read_metrics()
-    logits = classifier.logits(classifier.prepare(tiny_dataset.train_images)).astype(np.float64)
+    logits = classifier.logits(classifier.preprocess(tiny_dataset.train_images)).astype(np.float64)
     labels = tiny_dataset.train_labels
     losses = -scipy.special.log_softmax(logits, axis=1)[np.arange(400), labels]
     assert line["objective"] == pytest.approx(losses.mean() + line["penalty"], rel=1e-6)
@@ -240,9 +240,9 @@ def test_predictions_come_from_the_best_epoch(unlearnable):
         np.testing.assert_array_equal(saved[f"{prefix}labels"], getattr(dataset, f"{part}_labels"))
         logits = saved[f"{prefix}logits"]
         assert logits.dtype == np.float32
-        np.testing.assert_array_equal(logits, classifier.logits(classifier.prepare(images)))
-        np.testing.assert_array_equal(logits, returned.logits(returned.prepare(images)))
-        assert not np.array_equal(logits, last.logits(last.prepare(images)))
+        np.testing.assert_array_equal(logits, classifier.logits(classifier.preprocess(images)))
+        np.testing.assert_array_equal(logits, returned.logits(returned.preprocess(images)))
+        assert not np.array_equal(logits, last.logits(last.preprocess(images)))
     line = directory.read_metrics()[best]
     right = saved["validation_logits"].argmax(axis=1) == saved["validation_labels"]
     assert line["validation_accuracy"] == right.mean()
@@ -252,7 +252,7 @@ def test_the_weights_hold_the_last_epoch_too(unlearnable):
     """The weights under plain names give the last line's validation loss, not the best one's."""
     configuration, dataset, directory, _, best = unlearnable
     last = classifier_of(configuration, load_arrays(directory.weights)[0])
-    loss = cross_entropy(last.logits(last.prepare(dataset.validation_images)), dataset.validation_labels)
+    loss = cross_entropy(last.logits(last.preprocess(dataset.validation_images)), dataset.validation_labels)
     history = directory.read_metrics()
     assert history[-1]["validation_loss"] == pytest.approx(loss, rel=1e-6)
     assert history[best]["validation_loss"] != pytest.approx(loss, rel=1e-3)
@@ -315,19 +315,19 @@ def test_patience_stops_a_training_that_gets_no_better(model, patience, tiny_dat
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_run_below_its_bar_ends_there(model, tiny_dataset, tmp_path):
-    """With the numbers of the same training without one; a bar that the best epoch so far reaches stops nothing."""
+def test_a_run_below_its_pruning_threshold_ends_there(model, tiny_dataset, tmp_path):
+    """With the numbers of one without; a threshold that the best epoch so far reaches stops nothing."""
     directory = claimed(tmp_path / "whole")
     train(configure(model, epochs=5), SEED, tiny_dataset, directory)
     whole = [{k: v for k, v in line.items() if k != "seconds"} for line in directory.read_metrics()]
     best = [max(line["validation_accuracy"] for line in whole[: e + 1]) for e in range(6)]
-    for name, bar, ends in (("low", {2: best[2], 3: 0.0}, 5), ("high", {2: best[2], 3: best[3] + 0.001}, 3)):
+    for name, threshold, ends in (("low", {2: best[2], 3: 0.0}, 5), ("high", {2: best[2], 3: best[3] + 0.001}, 3)):
         directory = claimed(tmp_path / name)
-        train(configure(model, epochs=5), SEED, tiny_dataset, directory, bar=bar)
+        train(configure(model, epochs=5), SEED, tiny_dataset, directory, pruning_thresholds=threshold)
         assert files_of(directory)[2] == whole[: ends + 1]
     # The same command again trains no further.
     epochs = []
-    train(configure(model, epochs=5), SEED, tiny_dataset, directory, epochs.append, bar=bar)
+    train(configure(model, epochs=5), SEED, tiny_dataset, directory, epochs.append, pruning_thresholds=threshold)
     assert epochs == []
 
 
@@ -339,7 +339,7 @@ def test_averaged_weights_are_what_is_measured_and_saved(model, tiny_dataset, tm
     train(configuration, SEED, tiny_dataset, directory)
     weights, _ = load_arrays(directory.weights)
     saved = classifier_of(configuration, {k: v for k, v in weights.items() if not k.startswith("best.")})
-    logits = saved.logits(saved.prepare(tiny_dataset.validation_images))
+    logits = saved.logits(saved.preprocess(tiny_dataset.validation_images))
     last = directory.read_metrics()[-1]
     assert last["validation_loss"] == pytest.approx(cross_entropy(logits, tiny_dataset.validation_labels), rel=1e-6)
     # The same training without averaging ends elsewhere.
@@ -377,8 +377,8 @@ def test_a_diverging_run_says_where(model, learning_rate, tiny_dataset, tmp_path
     assert not directory.predictions.exists()
     # Step by step, away from the loop: the objective is finite before the step that is named, and not in it.
     step = int(re.search(r"at step (\d+);", message)[1])
-    classifier = build(configuration, seed=SEED, mean=images.mean(), deviation=images.std())
-    prepared = classifier.prepare(images)
+    classifier = build(configuration, seed=SEED, mean=images.mean(), std=images.std())
+    prepared = classifier.preprocess(images)
     order = np.concatenate([batch_order(SEED, 1, 400), batch_order(SEED, 2, 400)])
     steps = (400 // batch_size) + step - 1
     assert np.isfinite(train_epoch(classifier, prepared, tiny_dataset.train_labels, order[: steps * batch_size]))

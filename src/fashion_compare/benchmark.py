@@ -122,9 +122,9 @@ def sgemm_rate() -> float:
 def _contestants(images: Images, labels: Labels, batch_size: int) -> dict[str, Contestant]:
     """Return the contestants, untrained."""
     configuration = FfnnConfiguration(hidden_sizes=SIZES[1:-1], learning_rate=LEARNING_RATE, batch_size=batch_size)
-    mean, deviation = pixel_statistics(images)
-    ours = build(configuration, seed=0, mean=mean, deviation=deviation)
-    prepared = ours.prepare(images)
+    mean, std = pixel_statistics(images)
+    ours = build(configuration, seed=0, mean=mean, std=std)
+    prepared = ours.preprocess(images)
     rates = np.full(-(-len(labels) // batch_size), LEARNING_RATE)
     mlp = MLPClassifier(SIZES[1:-1], alpha=0.0, batch_size=batch_size, learning_rate_init=LEARNING_RATE, random_state=0)
     x, y = torch.from_numpy(prepared), torch.from_numpy(labels)

@@ -54,7 +54,7 @@ def train(
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
     *,
-    bar: Mapping[int, float] = MappingProxyType({}),
+    pruning_thresholds: Mapping[int, float] = MappingProxyType({}),
     device: str = "cpu",
 ) -> Classifier:
     """Train one run to its end, from its checkpoint if it has one, and write its weights and predictions.
@@ -66,7 +66,8 @@ def train(
         directory: claimed for this run; metrics, checkpoint, weights and predictions go there.
         on_epoch: called with each epoch's line of metrics.
         on_note: called with what people should know, such as a damaged checkpoint that was done without.
-        bar: epoch → validation accuracy; a run that has not reached it by then ends there, as one out of patience does.
+        pruning_thresholds: epoch → validation accuracy; a run that has not reached it by then ends there, as one
+            out of patience does.
         device: ``cpu`` or ``cuda``, where the cnn computes.
 
     Returns:
@@ -76,21 +77,23 @@ def train(
         DivergedError: the loss became non-finite; the last checkpoint stays.
         UserError: the training images have no contrast.
     """
-    mean, deviation = pixel_statistics(dataset.train_images)
-    if deviation == 0:
+    mean, std = pixel_statistics(dataset.train_images)
+    if std == 0:
         raise UserError(f"{directory.path}: every pixel of the training images is {mean:g}: there is nothing to learn")
-    classifier = build(configuration, seed=seed, mean=mean, deviation=deviation, device=device)
-    images = classifier.prepare(dataset.train_images)
+    classifier = build(configuration, seed=seed, mean=mean, std=std, device=device)
+    images = classifier.preprocess(dataset.train_images)
     part = evaluation_part(len(dataset.train_labels))
     measured: Parts = {
-        "train": (classifier.prepare(dataset.train_images[part]), dataset.train_labels[part]),
-        "validation": (classifier.prepare(dataset.validation_images), dataset.validation_labels),
+        "train": (classifier.preprocess(dataset.train_images[part]), dataset.train_labels[part]),
+        "validation": (classifier.preprocess(dataset.validation_images), dataset.validation_labels),
     }
 
     steps_per_epoch = math.ceil(len(dataset.train_labels) / configuration.batch_size)
     progress = _resume(classifier, directory, on_note, device)
     for epoch in range(len(progress.history), configuration.epochs + 1):
-        if _out_of_patience(progress.history, configuration.patience) or below_bar(progress.history, bar):
+        if _out_of_patience(progress.history, configuration.patience) or is_pruned(
+            progress.history, pruning_thresholds
+        ):
             break
         line: Epoch = {"epoch": epoch, "objective": None, "seconds": 0.0}
         if epoch > 0:
@@ -123,7 +126,7 @@ def train(
     directory.write_metrics(progress.history)
     _write_weights(classifier, progress, directory)
     classifier.load_weights(progress.best)
-    measured["test"] = classifier.prepare(dataset.test_images), dataset.test_labels
+    measured["test"] = classifier.preprocess(dataset.test_images), dataset.test_labels
     _write_predictions(classifier, measured, directory)
     return classifier
 
@@ -135,10 +138,10 @@ def _out_of_patience(history: list[Epoch], patience: int | None) -> bool:
     return len(history) - 1 - best_epoch(history) >= patience
 
 
-def below_bar(history: list[Epoch], bar: Mapping[int, float]) -> bool:
-    """Say whether the best epoch so far misses what the last one's bar asks for."""
+def is_pruned(history: list[Epoch], pruning_thresholds: Mapping[int, float]) -> bool:
+    """Return whether the best epoch so far misses the last one's threshold."""
     last = len(history) - 1
-    return last in bar and history[best_epoch(history)]["validation_accuracy"] < bar[last]
+    return last in pruning_thresholds and history[best_epoch(history)]["validation_accuracy"] < pruning_thresholds[last]
 
 
 def _measure(classifier: Classifier, parts: Parts) -> Epoch:

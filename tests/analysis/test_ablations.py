@@ -321,7 +321,7 @@ def test_a_fold_is_predicted_by_a_network_trained_on_the_others(model, done, tin
             ("validation", tiny_dataset.validation_images, tiny_dataset.validation_labels),
         ):
             np.testing.assert_array_equal(predictions[part].labels, labels)
-            np.testing.assert_array_equal(predictions[part].logits, classifier.logits(classifier.prepare(images)))
+            np.testing.assert_array_equal(predictions[part].logits, classifier.logits(classifier.preprocess(images)))
         assert trained_on(run) == pytest.approx(pixel_statistics(tiny_dataset.train_images[fold != k]), rel=1e-6)
         assert len(predictions["train"].labels) == (fold != k).sum()
         assert read_json(run.directory.config)["fold"] == [k, 3]
@@ -337,7 +337,7 @@ def test_a_permuted_run_is_validated_and_tested_on_permuted_pixels(model, done, 
         images = getattr(tiny_dataset, f"{part}_images")
         # Row by row in memory, for the same bits.
         moved = np.ascontiguousarray(images.reshape(-1, 784)[:, pixel_order(784)]).reshape(-1, 28, 28)
-        np.testing.assert_array_equal(predictions[part].logits, classifier.logits(classifier.prepare(moved)))
+        np.testing.assert_array_equal(predictions[part].logits, classifier.logits(classifier.preprocess(moved)))
     assert read_json(run.directory.config)["permuted"] is True
 
 

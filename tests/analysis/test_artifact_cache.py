@@ -13,7 +13,7 @@ import pytest
 
 from fashion_compare.analysis import artifact_cache as module
 from fashion_compare.analysis import networks
-from fashion_compare.analysis.artifact_cache import keep, kept
+from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
 from fashion_compare.errors import UserError
 from fashion_compare.execution.plan import plan
 from fashion_compare.runs.checkpoints import best_weights
@@ -43,11 +43,11 @@ class Maker:
 def test_it_is_made_once(path):
     """A second time nothing is computed, and what is read has the types and values of what was made."""
     make = Maker()
-    assert kept(path, OF) is None
-    keep(path, OF, make)
-    keep(path, OF, make)
+    assert load_cached(path, OF) is None
+    cache_arrays(path, OF, make)
+    cache_arrays(path, OF, make)
     assert make.times == 1
-    found = kept(path, OF)
+    found = load_cached(path, OF)
     assert list(found) == ["x", "names/of"]
     np.testing.assert_array_equal(found["x"], np.arange(3))
     assert found["names/of"].tolist() == ["ä", "b"]
@@ -56,78 +56,78 @@ def test_it_is_made_once(path):
 def test_of_other_networks_it_is_made_again(path):
     """What was made from something else is not handed out, and gives way."""
     make = Maker()
-    keep(path, OF, make)
-    assert kept(path, OF | {"images": 4}) is None
-    keep(path, OF | {"images": 4}, make)
+    cache_arrays(path, OF, make)
+    assert load_cached(path, OF | {"images": 4}) is None
+    cache_arrays(path, OF | {"images": 4}, make)
     assert make.times == 2
-    assert kept(path, OF) is None
+    assert load_cached(path, OF) is None
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"format": 1, "of": 3}', None])
 def test_a_damaged_or_missing_note_is_as_good_as_none(path, damage):
     """The arrays are made again."""
     make = Maker()
-    keep(path, OF, make)
+    cache_arrays(path, OF, make)
     note = path.with_suffix(".json")
     note.unlink() if damage is None else note.write_text(damage)
-    assert kept(path, OF) is None
-    keep(path, OF, make)
+    assert load_cached(path, OF) is None
+    cache_arrays(path, OF, make)
     assert make.times == 2
-    assert kept(path, OF) is not None
+    assert load_cached(path, OF) is not None
 
 
 def test_another_format_is_made_again(path, monkeypatch):
     """A version that makes something else does not take the old for it."""
     make = Maker()
-    keep(path, OF, make)
+    cache_arrays(path, OF, make)
     monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
-    assert kept(path, OF) is None
-    keep(path, OF, make)
+    assert load_cached(path, OF) is None
+    cache_arrays(path, OF, make)
     assert make.times == 2
 
 
 def test_an_interruption_leaves_what_was_there(path):
     """While the new is made the old stays whole, and nothing half lies about."""
-    keep(path, OF, Maker())
+    cache_arrays(path, OF, Maker())
 
     def interrupted():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        keep(path, OF | {"images": 5}, interrupted)
-    assert kept(path, OF) is not None
+        cache_arrays(path, OF | {"images": 5}, interrupted)
+    assert load_cached(path, OF) is not None
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["thing.json", "thing.npz"]
 
 
 def test_a_deleted_file_is_made_again(path):
     """A note without its arrays is nothing."""
     make = Maker()
-    keep(path, OF, make)
+    cache_arrays(path, OF, make)
     path.unlink()
-    assert kept(path, OF) is None
-    keep(path, OF, make)
+    assert load_cached(path, OF) is None
+    cache_arrays(path, OF, make)
     assert make.times == 2
 
 
 def test_a_cut_off_file_is_one_line_that_says_what_to_do(path):
     """Named, and never executed."""
-    keep(path, OF, Maker())
+    cache_arrays(path, OF, Maker())
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(UserError, match="fashion-compare explain") as caught:
-        kept(path, OF)
+        load_cached(path, OF)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_the_note_names_what_it_is_of(path):
     """People can read which runs it was made from."""
-    keep(path, OF, Maker())
+    cache_arrays(path, OF, Maker())
     assert json.loads(path.with_suffix(".json").read_text())["of"] == OF
 
 
 def test_a_crash_before_the_note_leaves_nothing_to_be_mistaken(path, monkeypatch):
     """New arrays are never read under the old ones' note."""
-    keep(path, OF, Maker())
+    cache_arrays(path, OF, Maker())
     other = OF | {"images": 4}
 
     def crash(*_):
@@ -136,10 +136,10 @@ def test_a_crash_before_the_note_leaves_nothing_to_be_mistaken(path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_json", crash)
         with pytest.raises(KeyboardInterrupt):
-            keep(path, other, Maker())
-    assert kept(path, OF) is kept(path, other) is None
-    keep(path, other, Maker())
-    assert kept(path, other) is not None
+            cache_arrays(path, other, Maker())
+    assert load_cached(path, OF) is load_cached(path, other) is None
+    cache_arrays(path, other, Maker())
+    assert load_cached(path, other) is not None
 
 
 def test_an_interrupted_write_leaves_no_file(path, monkeypatch):
@@ -151,7 +151,7 @@ def test_an_interrupted_write_leaves_no_file(path, monkeypatch):
 
     monkeypatch.setattr(np, "savez_compressed", crash)
     with pytest.raises(KeyboardInterrupt):
-        keep(path, OF, Maker())
+        cache_arrays(path, OF, Maker())
     assert list(path.parent.iterdir()) == []
 
 
@@ -167,15 +167,15 @@ class Trap:
 
 def test_nothing_in_a_file_is_executed(path, tmp_path):
     """An array of Python objects is an error, not a program."""
-    keep(path, OF, Maker())
+    cache_arrays(path, OF, Maker())
     trap = Trap(tmp_path / "sprung")
     np.savez(path, allow_pickle=True, x=np.array([trap], dtype=object), **{"names/of": np.arange(2)})
     with pytest.raises(UserError, match="fashion-compare explain"):
-        kept(path, OF)
+        load_cached(path, OF)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", pickle.dumps(trap))
     with pytest.raises(UserError, match="fashion-compare explain"):
-        kept(path, OF)
+        load_cached(path, OF)
     assert not trap.sprung.exists()
 
 
@@ -209,7 +209,7 @@ def test_a_trained_network_says_what_it_said(model, root, study, tiny_dataset):
     held = networks.finished(study, model, "baseline", root)
     for seed in held.seeds:
         classifier = held.classifier(seed)
-        logits = classifier.logits(classifier.prepare(tiny_dataset.test_images))
+        logits = classifier.logits(classifier.preprocess(tiny_dataset.test_images))
         with np.load(run_path(root, model, "baseline", seed) / "predictions.npz") as saved:
             np.testing.assert_array_equal(logits, saved["logits"])
 
@@ -247,11 +247,11 @@ def test_finished_runs_are_in_the_studys_order(root, study):
     assert networks.finished(study, "ffnn", "baseline", root, 5).seeds == (2, 0)
     assert networks.finished(study, "ffnn", "baseline", root / "elsewhere").seeds == ()
     assert held.configuration == study.models["ffnn"]["baseline"]
-    assert held.sizes == networks.Sizes()
+    assert held.sizes == networks.ExplanationBudget()
     part = study.model_copy(update={"training_images": 100})
-    assert networks.finished(part, "ffnn", "baseline", root).sizes == networks.SKETCH
-    for name, count in vars(networks.SKETCH).items():
-        assert count < getattr(networks.Sizes(), name)
+    assert networks.finished(part, "ffnn", "baseline", root).sizes == networks.QUICK_BUDGET
+    for name, count in vars(networks.QUICK_BUDGET).items():
+        assert count < getattr(networks.ExplanationBudget(), name)
 
 
 def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path):
@@ -267,7 +267,12 @@ def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path)
         ]
         for directory in directories
     ]
-    for change in ({"seeds": (0, 2)}, {"seeds": (2,)}, {"sizes": networks.SKETCH}, {"name": "wider", "seeds": (0,)}):
+    for change in (
+        {"seeds": (0, 2)},
+        {"seeds": (2,)},
+        {"sizes": networks.QUICK_BUDGET},
+        {"name": "wider", "seeds": (0,)},
+    ):
         assert replace(held, **change).identity() != own
     assert networks.finished(study, "cnn", "baseline", root).identity() != own
     shutil.copytree(root / "ffnn", tmp_path / "ffnn")

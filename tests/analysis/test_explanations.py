@@ -19,7 +19,7 @@ from fashion_compare.execution.designs import all_runs
 from fashion_compare.execution.plan import plan
 from fashion_compare.explanation.attribution import METHODS
 from fashion_compare.explanation.faithfulness import CONTROLS
-from fashion_compare.explanation.perturbations import PROBES
+from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.results.collect import collect, describe_dataset
 from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import data_identity, run_path
@@ -36,15 +36,15 @@ models:
     baseline: {epochs: 2, batch_size: 20}
 experiments: {seeds: 2, training_sizes: [100], folds: 2, least_steps: 5}
 """
-SMALL = networks.Sizes(probed=60, shift_map=20, readout=200, perturbed=20, randomised=8, averaged=40)
+SMALL = networks.ExplanationBudget(probed=60, shift_map=20, readout=200, perturbed=20, randomised=8, averaged=40)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _small() -> Any:
     patch = pytest.MonkeyPatch()
-    patch.setattr(networks, "SKETCH", SMALL)
-    patch.setattr(networks.Trained.__init__, "__defaults__", (SMALL,))
-    patch.setattr(networks, "Sizes", lambda: SMALL)
+    patch.setattr(networks, "QUICK_BUDGET", SMALL)
+    patch.setattr(networks.TrainedRuns.__init__, "__defaults__", (SMALL,))
+    patch.setattr(networks, "ExplanationBudget", lambda: SMALL)
     yield
     patch.undo()
 
@@ -152,7 +152,7 @@ def test_probe_curves_begin_at_the_networks_own_accuracy(
         for seed in study.seeds:
             with np.load(run_path(root, model, "baseline", seed) / "predictions.npz") as saved:
                 expected.append((saved["logits"].argmax(axis=1) == saved["labels"])[part].mean())
-        assert [curve["probe"] for curve in held["probes"]] == [probe.name for probe in PROBES]
+        assert [curve["probe"] for curve in held["probes"]] == [probe.name for probe in PERTURBATIONS]
         for curve in held["probes"]:
             (own,) = [point for point in curve["points"] if point["change"] is None]
             assert own["amount"] == curve["unchanged"]
@@ -179,7 +179,7 @@ def test_the_lead_of_a_probe_is_the_difference_of_the_changes(found: dict[str, A
 def test_leads_need_a_seed_in_common(root: Path, study: spec.Study, found: dict[str, Any]) -> None:
     """Without one there is nothing to pair; with other seeds than those probed, nothing was made."""
     cnn, ffnn = (networks.finished(study, model, "baseline", root) for model in ("cnn", "ffnn"))
-    assert len(compare_mechanisms(cnn, ffnn)) == len(PROBES)
+    assert len(compare_mechanisms(cnn, ffnn)) == len(PERTURBATIONS)
     assert compare_mechanisms(replace(cnn, seeds=(0,)), ffnn) == []
 
 

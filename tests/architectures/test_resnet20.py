@@ -19,7 +19,7 @@ from fashion_compare.explanation.receptive_field import receptive_field
 
 def test_costs_are_torchs_and_those_of_paper() -> None:
     """272,186 parameters and 31,021,952 multiply-accumulates: half the operations that torch counts."""
-    layers = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=0.0, deviation=1.0).complexity()
+    layers = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=0.0, std=1.0).complexity()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         assert ResNet20()(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
     stages = ((16, 16, 28), (16, 32, 14), (32, 64, 7))
@@ -75,8 +75,8 @@ def test_grad_cam_is_the_dense_layers_weights_times_the_maps() -> None:
 def test_an_epoch_of_training_lowers_the_loss_and_is_resumed_to_the_bit(tiny_dataset: Dataset) -> None:
     """Three epochs on blurred prototypes; the last from saved weights and state gives the same weights."""
     configuration = CnnConfiguration(architecture="resnet20", batch_size=40, learning_rate=0.003)
-    classifier, again = (build(configuration, seed=0, mean=90.0, deviation=50.0) for _ in range(2))
-    images, order = classifier.prepare(tiny_dataset.train_images), np.arange(400)
+    classifier, again = (build(configuration, seed=0, mean=90.0, std=50.0) for _ in range(2))
+    images, order = classifier.preprocess(tiny_dataset.train_images), np.arange(400)
     first, second = (train_epoch(classifier, images, tiny_dataset.train_labels, order) for _ in range(2))
     assert second < first
     again.load_weights(classifier.weights())
@@ -89,7 +89,7 @@ def test_an_epoch_of_training_lowers_the_loss_and_is_resumed_to_the_bit(tiny_dat
 
 def test_layers_for_linear_probes_are_blocks_of_bounded_size(tiny_dataset: Dataset) -> None:
     """After the first convolution a stage a block, then the dense layer; none has more than 2,000 features."""
-    classifier = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=90.0, deviation=50.0)
+    classifier = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=90.0, std=50.0)
     assert isinstance(classifier, CnnClassifier)
     found = representations("cnn", classifier, tiny_dataset.test_images[:5])
     blocks = [f"stage{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1, 2)]
@@ -102,7 +102,7 @@ def test_layers_for_linear_probes_are_blocks_of_bounded_size(tiny_dataset: Datas
 
 def test_its_first_kernels_are_found_whatever_they_are_called() -> None:
     """Sixteen kernels of 3×3 weights, the strongest first."""
-    weights = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=0.0, deviation=1.0).weights()
+    weights = build(CnnConfiguration(architecture="resnet20"), seed=0, mean=0.0, std=1.0).weights()
     kernels = weights["conv.weight"][:, 0]
     order = np.argsort(-np.linalg.norm(kernels.reshape(16, 9).astype(np.float64), axis=1), kind="stable")
     np.testing.assert_array_equal(first_layer(weights), kernels[order])

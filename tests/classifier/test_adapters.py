@@ -27,9 +27,9 @@ def configure(model, **settings):
 
 def made(configuration, dataset, seed=3):
     """A classifier and what it made of the training images."""
-    mean, deviation = dataset.train_images.mean(), dataset.train_images.std()
-    classifier = build(configuration, seed=seed, mean=mean, deviation=deviation)
-    return classifier, classifier.prepare(dataset.train_images)
+    mean, std = dataset.train_images.mean(), dataset.train_images.std()
+    classifier = build(configuration, seed=seed, mean=mean, std=std)
+    return classifier, classifier.preprocess(dataset.train_images)
 
 
 def with_biases(classifier, value=0.3):
@@ -62,17 +62,17 @@ def reference_logits(model, x, p):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_prepare_normalises(model, tiny_dataset):
-    """Pixels become (x - mean)/deviation of the training set, float32, for whichever images are given."""
+    """Pixels become (x - mean)/std of the training set, float32, for whichever images are given."""
     classifier, train = made(configure(model), tiny_dataset)
     images = tiny_dataset.train_images.astype(np.float64)
-    mean, deviation = images.mean(), images.std()
+    mean, std = images.mean(), images.std()
     for given, prepared in (
         (tiny_dataset.train_images, train),
-        (tiny_dataset.test_images, classifier.prepare(tiny_dataset.test_images)),
+        (tiny_dataset.test_images, classifier.preprocess(tiny_dataset.test_images)),
     ):
         normalised = np.asarray(prepared)
         assert normalised.dtype == np.float32
-        expected = (given.reshape(len(given), -1) - mean) / deviation
+        expected = (given.reshape(len(given), -1) - mean) / std
         np.testing.assert_allclose(normalised.reshape(len(given), -1), expected, atol=2e-6)
 
 
@@ -363,10 +363,10 @@ def test_weights_and_state_are_all_that_the_next_epoch_depends_on(model, optimiz
     weights, state = copy.deepcopy((first.weights(), first.state()))
     train_epoch(first, images, labels, order)
 
-    second = build(configuration, seed=99, mean=0.0, deviation=1.0)
+    second = build(configuration, seed=99, mean=0.0, std=1.0)
     second.load_weights(weights)
     second.load_state(state)
-    np.testing.assert_array_equal(second.prepare(tiny_dataset.train_images), images)
+    np.testing.assert_array_equal(second.preprocess(tiny_dataset.train_images), images)
     train_epoch(second, images, labels, order)
     for kept, taken_over in ((first.weights(), second.weights()), (first.state(), second.state())):
         assert kept.keys() == taken_over.keys()
@@ -431,7 +431,7 @@ def test_logits_of_any_number_of_images(model, n, tiny_dataset):
     """Each image's logits are the float64 reference's, wherever the slices of the evaluation fall."""
     classifier, _ = made(configure(model), tiny_dataset)
     images = np.resize(tiny_dataset.train_images, (n, 28, 28))
-    prepared = classifier.prepare(images)
+    prepared = classifier.preprocess(images)
     logits = classifier.logits(prepared)
     assert logits.shape == (n, 10)
     assert logits.dtype == np.float32
@@ -462,7 +462,7 @@ def test_computing_takes_one_thread(tiny_dataset):
     with threadpoolctl.threadpool_limits(2):
         torch.set_num_threads(2)
         for model in MODELS:
-            build(configure(model), seed=0, mean=0.0, deviation=1.0)
+            build(configure(model), seed=0, mean=0.0, std=1.0)
         threads = {pool["user_api"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
         assert threads["blas"] == 1
         assert torch.get_num_threads() == 1
@@ -476,8 +476,8 @@ import numpy as np
 import fashion_compare.training
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import FfnnConfiguration
-classifier = build(FfnnConfiguration(), seed=0, mean=0.0, deviation=1.0)
-prepared = classifier.prepare(np.ones((4, 28, 28), np.uint8))
+classifier = build(FfnnConfiguration(), seed=0, mean=0.0, std=1.0)
+prepared = classifier.preprocess(np.ones((4, 28, 28), np.uint8))
 print(classifier.train_epoch(prepared, np.arange(4), np.arange(4), np.full(1, 0.001)) > 0, *sys.modules)
 """
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

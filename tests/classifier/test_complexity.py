@@ -12,7 +12,7 @@ from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfi
 
 
 def complexity(configuration):
-    return build(configuration, seed=0, mean=0.0, deviation=1.0).complexity()
+    return build(configuration, seed=0, mean=0.0, std=1.0).complexity()
 
 
 def test_lenet5_against_torch():
@@ -57,7 +57,7 @@ def test_the_fully_connected_network():
 @pytest.mark.parametrize("configuration", [CnnConfiguration(), FfnnConfiguration(hidden_sizes=(7,))])
 def test_the_table_counts_what_is_saved(configuration):
     """The parameters of the table are as many as the numbers in the saved weights, the normalisation aside."""
-    classifier = build(configuration, seed=0, mean=0.0, deviation=1.0)
+    classifier = build(configuration, seed=0, mean=0.0, std=1.0)
     saved = sum(math.prod(v.shape) for name, v in classifier.weights().items() if not name.startswith("input."))
     assert sum(layer.parameters for layer in classifier.complexity()) == saved
 

@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.special import expit
 
 from fashion_compare.comparison import paired
-from fashion_compare.comparison.paired import Scored, compare_family, difference
+from fashion_compare.comparison.paired import ConfigurationScores, compare_family, difference
 
 STUDIES, IMAGES, VARIATIONS = 2000, 1000, 2
 CENTRE, SPREAD, SEED = 6.7, 5.3, 0.22
@@ -41,15 +41,15 @@ def _quick() -> Iterator[None]:
         yield
 
 
-def scored(name: str, right: np.ndarray) -> Scored:
+def scored(name: str, right: np.ndarray) -> ConfigurationScores:
     """Return a configuration from (seeds, images) answers."""
-    held = Scored("ffnn", name)
+    held = ConfigurationScores("ffnn", name)
     for seed, column in enumerate(right):
         held.add(seed, "test", {"accuracy": column})
     return held
 
 
-def studies(seeds: int, generator: int) -> Iterator[list[Scored]]:
+def studies(seeds: int, generator: int) -> Iterator[list[ConfigurationScores]]:
     """Yield studies of a baseline and its variations, all of them the same configuration in truth."""
     rng = np.random.default_rng(generator)
     for _ in range(STUDIES):

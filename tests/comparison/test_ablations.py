@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 from fashion_compare.comparison.ablations import lead_by_size, leads, learning_curve, permutation_effect
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.comparison.statistics import holm, mean_interval
 
 
-def scored(model: str, columns: dict[int, np.ndarray]) -> Scored:
-    held = Scored(model, "baseline")
+def scored(model: str, columns: dict[int, np.ndarray]) -> ConfigurationScores:
+    held = ConfigurationScores(model, "baseline")
     for seed, column in columns.items():
         held.add(seed, "test", {"accuracy": np.asarray(column, np.float64)})
     return held
@@ -195,7 +195,7 @@ def test_a_learning_curves_interval_is_over_its_seeds() -> None:
     scores = np.array([0.61, 0.66, 0.63])
     (point,) = learning_curve({100: scored("cnn", {seed: np.full(50, score) for seed, score in enumerate(scores)})})
     assert point["accuracy"]["interval"] == pytest.approx(stats.t.interval(0.95, 2, scores.mean(), stats.sem(scores)))
-    assert point["accuracy"]["deviation_over_seeds"] == pytest.approx(scores.std(ddof=1))
+    assert point["accuracy"]["std_over_seeds"] == pytest.approx(scores.std(ddof=1))
 
 
 def test_leads_ascend_and_are_paired() -> None:

@@ -72,7 +72,7 @@ def test_no_verdict_on_one_or_two_files(runs: int) -> None:
     )
     assert {row["verdict"] for row in found["comparisons"] + found["ensemble"]} == {"no verdict"}
     assert {row["verdict"] for row in found["classes"] + found["confusions"]} == {"no verdict"}
-    assert {row["sign_flip_floor"] for row in found["comparisons"]} == {2.0 ** (1 - runs)}
+    assert {row["smallest_sign_flip_p"] for row in found["comparisons"]} == {2.0 ** (1 - runs)}
 
 
 def test_two_classes_and_a_class_without_images() -> None:

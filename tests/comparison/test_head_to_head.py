@@ -6,16 +6,16 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from fashion_compare.classifier.functional import softmax
 from fashion_compare.comparison.head_to_head import ensemble, head_to_head
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.evaluation.predictions import Predictions
 
 LABELS = np.repeat(np.arange(3), 50)
 
 
-def models(seeds: int) -> tuple[Scored, Scored, dict[int, tuple[Predictions, Predictions]]]:
+def models(seeds: int) -> tuple[ConfigurationScores, ConfigurationScores, dict[int, tuple[Predictions, Predictions]]]:
     """Two models with errors of their own, so that together they are better than either."""
     rng = np.random.default_rng(0)
-    a, b, both = Scored("cnn", "baseline"), Scored("ffnn", "baseline"), {}
+    a, b, both = ConfigurationScores("cnn", "baseline"), ConfigurationScores("ffnn", "baseline"), {}
     for seed in range(seeds):
         pair = tuple(
             Predictions(LABELS, (1.5 * np.eye(3)[LABELS] + rng.normal(size=(150, 3))).astype(np.float32))

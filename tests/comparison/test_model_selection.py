@@ -9,7 +9,7 @@ from scipy import stats
 
 from fashion_compare.comparison.hyperparameters import sensitivity
 from fashion_compare.comparison.model_selection import best_configuration
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.evaluation.metrics import COMPARED
 
 IMAGES = 500
@@ -21,9 +21,9 @@ def configuration(
     *,
     loss: float = 0.4,
     test: float = 0.8,
-) -> Scored:
+) -> ConfigurationScores:
     """Return a configuration with these validation accuracies by seed; every image contributes alike."""
-    held = Scored("cnn", name)
+    held = ConfigurationScores("cnn", name)
     for seed, accuracy in validation.items():
         held.add(seed, "test", dict.fromkeys(COMPARED, np.full(IMAGES, test)))
         columns = dict.fromkeys(COMPARED, np.full(IMAGES, accuracy)) | {"loss": np.full(IMAGES, loss)}
@@ -31,7 +31,7 @@ def configuration(
     return held
 
 
-def by_name(*configurations: Scored) -> dict[str, Scored]:
+def by_name(*configurations: ConfigurationScores) -> dict[str, ConfigurationScores]:
     """Return them by their names."""
     return {held.name: held for held in configurations}
 

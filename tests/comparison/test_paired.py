@@ -8,16 +8,24 @@ import pytest
 from scipy import stats
 
 from fashion_compare.comparison.head_to_head import agreement
-from fashion_compare.comparison.paired import Scored, compare_all_metrics, compare_family, difference, verdict_of
+from fashion_compare.comparison.paired import (
+    ConfigurationScores,
+    compare_all_metrics,
+    compare_family,
+    difference,
+    verdict_of,
+)
 from fashion_compare.evaluation.metrics import COMPARED
 from fashion_compare.evaluation.predictions import Predictions
 
 IMAGES = 1000
 
 
-def configuration(name: str, scores: Mapping[int, float], model: str = "ffnn", metric: str = "accuracy") -> Scored:
+def configuration(
+    name: str, scores: Mapping[int, float], model: str = "ffnn", metric: str = "accuracy"
+) -> ConfigurationScores:
     """Return a configuration whose seeds have these scores of `metric` on test and validation, and 0.5 elsewhere."""
-    held = Scored(model, name)
+    held = ConfigurationScores(model, name)
     for seed, score in scores.items():
         for part in ("test", "validation"):
             columns = dict.fromkeys(COMPARED, np.full(IMAGES, 0.5))
@@ -27,7 +35,9 @@ def configuration(name: str, scores: Mapping[int, float], model: str = "ffnn", m
     return held
 
 
-def pair(differences: Sequence[float], metric: str = "accuracy", name: str = "a") -> tuple[Scored, Scored]:
+def pair(
+    differences: Sequence[float], metric: str = "accuracy", name: str = "a"
+) -> tuple[ConfigurationScores, ConfigurationScores]:
     """Return two configurations with these differences, seed by seed."""
     seeds = range(len(differences))
     a = configuration(name, {s: 0.8 + 0.01 * s + differences[s] for s in seeds}, metric=metric)
@@ -70,9 +80,9 @@ def test_the_verdict_says_which_way(differences: list[float], verdict: str) -> N
 def test_less_loss_is_better() -> None:
     """For the loss, and for it alone, the lower of two is the better, and wins the seed."""
     row = only([-d for d in CLEAR], "loss")
-    assert (row["verdict"], row["probability_better"]) == ("better", 1.0)
+    assert (row["verdict"], row["probability_of_improvement"]) == ("better", 1.0)
     row = only(CLEAR, "loss")
-    assert (row["verdict"], row["probability_better"]) == ("worse", 0.0)
+    assert (row["verdict"], row["probability_of_improvement"]) == ("worse", 0.0)
     for metric in ("accuracy", "f1_macro", "auc_macro_ovr"):
         assert only(CLEAR, metric)["verdict"] == "better"
 
@@ -90,7 +100,7 @@ def test_the_evidence_is_scipys() -> None:
         (UNCLEAR,), lambda x, axis: np.mean(x, axis=axis), permutation_type="samples", vectorized=True
     )
     assert row["p_sign_flip"] == pytest.approx(expected.pvalue)
-    assert (row["sign_flip_floor"], row["probability_better"]) == (2 / 32, 3 / 5)
+    assert (row["smallest_sign_flip_p"], row["probability_of_improvement"]) == (2 / 32, 3 / 5)
     assert (row["part"], row["metric"], row["family"]) == ("test", "accuracy", 1)
     assert row["interval_covers"] == "seeds and images"
     assert row["a"] == {"model": "ffnn", "configuration": "a"}
@@ -131,8 +141,8 @@ def test_what_is_undecided_needs_more_seeds_and_what_is_decided_none() -> None:
                 assert row["p"] > 0.05 / 3 or row["p_holm"] >= 0.05
             else:
                 assert row["seeds_needed"] is None
-    assert only(UNCLEAR)["smallest_difference_shown"] > abs(only(UNCLEAR)["mean"])
-    assert only(CLEAR)["smallest_difference_shown"] < only(CLEAR)["mean"]
+    assert only(UNCLEAR)["minimum_detectable_difference"] > abs(only(UNCLEAR)["mean"])
+    assert only(CLEAR)["minimum_detectable_difference"] < only(CLEAR)["mean"]
     # Mean and deviation alike: √7 is the first to reach t(n - 1).
     assert only([0.0, 0.01, 0.02])["seeds_needed"] == 7
     assert only([-d for d in CLEAR])["seeds_needed"] is None
@@ -144,7 +154,7 @@ def test_when_sign_flips_could_decide(comparisons: int, seeds: int) -> None:
     for count, expected in ((seeds - 1, False), (seeds, True)):
         family = [pair([0.01 + 0.001 * i for i in range(count)], name=f"v{j}") for j in range(comparisons)]
         rows = compare_family(family, "test", "accuracy")
-        assert [row["sign_flip_can_decide"] for row in rows] == [expected] * comparisons
+        assert [row["sign_flip_can_reject"] for row in rows] == [expected] * comparisons
 
 
 def test_more_than_sixteen_seeds_have_no_sign_flip_p() -> None:
@@ -202,7 +212,7 @@ def test_each_metric_is_a_family_of_its_own() -> None:
 
 def test_agreement_counts_every_image_once() -> None:
     """Six images: two right by both, one only by the first, three... each image falls in one of four kinds."""
-    a, b = Scored("cnn", "baseline"), Scored("ffnn", "baseline")
+    a, b = ConfigurationScores("cnn", "baseline"), ConfigurationScores("ffnn", "baseline")
     right_a = np.array([1, 1, 1, 0, 0, 0], float)
     right_b = np.array([1, 1, 0, 1, 1, 0], float)
     for seed in (0, 1):
@@ -223,7 +233,7 @@ def test_agreement_counts_every_image_once() -> None:
 def test_agreement_sums_to_the_test_set() -> None:
     """On random answers the four counts sum to the images, and p is the exact binomial's."""
     rng = np.random.default_rng(1)
-    a, b = Scored("cnn", "baseline"), Scored("ffnn", "baseline")
+    a, b = ConfigurationScores("cnn", "baseline"), ConfigurationScores("ffnn", "baseline")
     for seed in range(3):
         a.add(seed, "test", {"accuracy": rng.binomial(1, 0.9, IMAGES).astype(float)})
         b.add(seed, "test", {"accuracy": rng.binomial(1, 0.8, IMAGES).astype(float)})
@@ -243,17 +253,17 @@ def test_a_narrow_interval_around_nothing_says_so(metric: str, margin: float) ->
     small = [d * margin for d in (0.3, -0.3, 0.2, -0.25, 0.1, -0.05)]
     row = narrow(small, metric)
     assert row["verdict"] == "undecided"
-    assert row["no_difference_larger_than"] == max(abs(bound) for bound in row["interval"]) <= margin
+    assert row["equivalence_bound"] == max(abs(bound) for bound in row["interval"]) <= margin
     wide = narrow([5 * d for d in small], metric)
-    assert (wide["verdict"], wide["no_difference_larger_than"]) == ("undecided", None)
+    assert (wide["verdict"], wide["equivalence_bound"]) == ("undecided", None)
     # Clear, however small, is a difference; and two seeds say nothing.
-    assert narrow([margin / 2 + d / 100 for d in small], metric)["no_difference_larger_than"] is None
-    assert narrow(small[:2], metric)["no_difference_larger_than"] is None
+    assert narrow([margin / 2 + d / 100 for d in small], metric)["equivalence_bound"] is None
+    assert narrow(small[:2], metric)["equivalence_bound"] is None
 
 
 def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
     """The comparison of two configurations with these differences, the same for every image."""
-    a, b = Scored("ffnn", "a"), Scored("ffnn", "baseline")
+    a, b = ConfigurationScores("ffnn", "a"), ConfigurationScores("ffnn", "baseline")
     for seed, apart in enumerate(differences):
         a.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8 + apart)})
         b.add(seed, "test", {"accuracy": np.full(IMAGES, 0.8), metric: np.full(IMAGES, 0.8)})
@@ -290,7 +300,7 @@ def predicted(labels: Sequence[int], answers: Sequence[int], classes: int = 3) -
 
 def test_runs_are_added_from_what_they_predicted() -> None:
     """Every metric has its column on every part; answers and labels are those of the test set, a byte an image."""
-    held = Scored("ffnn", "baseline")
+    held = ConfigurationScores("ffnn", "baseline")
     assert held.seeds() == []
     held.add_predictions(7, "test", predicted([0, 1, 2, 2], [0, 1, 1, 2]))
     held.add_predictions(7, "validation", predicted([0, 1, 0], [1, 1, 1], classes=2))
@@ -309,7 +319,7 @@ def test_runs_are_added_from_what_they_predicted() -> None:
 
 def test_a_model_of_probabilities_is_paired_by_those() -> None:
     """Its answers and their ranks come from the probabilities, not from the logits beside them."""
-    held = Scored("forest", "baseline")
+    held = ConfigurationScores("forest", "baseline")
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
     held.add_predictions(0, "test", Predictions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities))
     assert held.columns["test"]["accuracy"][0].tolist() == [1, 1]

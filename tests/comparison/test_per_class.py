@@ -7,16 +7,16 @@ import pytest
 from scipy import stats
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.comparison.per_class import CONFUSIONS, class_differences, confusion_changes
 from fashion_compare.comparison.statistics import holm
 from fashion_compare.evaluation.influence import CLASS_METRICS, class_influence
 from fashion_compare.evaluation.predictions import Predictions
 
 
-def predicted(labels: np.ndarray, answers: Sequence[np.ndarray], classes: int, name: str = "a") -> Scored:
+def predicted(labels: np.ndarray, answers: Sequence[np.ndarray], classes: int, name: str = "a") -> ConfigurationScores:
     """A configuration whose runs gave these answers, seed by seed."""
-    held = Scored("ffnn", name)
+    held = ConfigurationScores("ffnn", name)
     for seed, answer in enumerate(answers):
         held.add_predictions(seed, "test", Predictions(labels, 5.0 * np.eye(classes)[answer]))
     return held

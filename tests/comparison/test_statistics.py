@@ -13,12 +13,12 @@ from fashion_compare.comparison.statistics import (
     holm,
     mcnemar_p,
     mean_interval,
+    minimum_detectable_difference,
     paired_t_p,
-    probability_of_winning,
+    probability_of_improvement,
     seeds_needed,
-    sign_flip_floor,
     sign_flip_p,
-    smallest_difference_shown,
+    smallest_sign_flip_p,
 )
 
 
@@ -167,7 +167,7 @@ def test_sign_flips_are_scipys(values: list[float]) -> None:
 @pytest.mark.parametrize(("seeds", "floor"), [(1, 1.0), (3, 0.25), (5, 0.0625), (6, 0.03125), (9, 2 / 512)])
 def test_the_floor_of_sign_flips(seeds: int, floor: float) -> None:
     """With n seeds p cannot get below 2/2ⁿ, and does reach it when all differences have one sign."""
-    assert sign_flip_floor(seeds) == floor
+    assert smallest_sign_flip_p(seeds) == floor
     assert sign_flip_p([0.01 * (i + 1) for i in range(seeds)]) == floor
     assert sign_flip_p([-0.01] * seeds) == floor
 
@@ -197,15 +197,15 @@ def test_mcnemar_by_hand() -> None:
 
 def test_the_probability_of_winning_counts_seeds() -> None:
     """Wins count one, ties a half."""
-    assert probability_of_winning([0.1, -0.1, 0.2, 0.0]) == 2.5 / 4
-    assert probability_of_winning([-0.1, -0.2]) == 0.0
+    assert probability_of_improvement([0.1, -0.1, 0.2, 0.0]) == 2.5 / 4
+    assert probability_of_improvement([-0.1, -0.2]) == 0.0
 
 
 @settings(max_examples=60, deadline=None)
 @given(samples, st.integers(1, 10))
 def test_the_smallest_difference_shown_is_on_the_edge(values: list[float], comparisons: int) -> None:
     """Moved to that mean, the same spread has p = 0.05 over the number of comparisons, no more and no less."""
-    smallest = smallest_difference_shown(values, comparisons)
+    smallest = minimum_detectable_difference(values, comparisons)
     assert smallest is not None
     moved = np.asarray(values) - np.mean(values) + smallest
     assert paired_t_p(list(moved)) == pytest.approx(0.05 / comparisons, rel=1e-6)
@@ -260,7 +260,7 @@ def test_one_seed_has_an_interval_over_images_alone():
     column = np.array([1.0, 0.0, 1.0, 1.0])
     found = mean_interval([column]).as_dict()
     assert found["covers"] == "images only"
-    assert found["deviation_over_seeds"] is None
+    assert found["std_over_seeds"] is None
     assert found["interval"][0] < found["mean"] == 0.75 < found["interval"][1]
 
 
@@ -277,14 +277,14 @@ def test_a_spread_below_whole_images_by_hand() -> None:
 
 def test_two_seeds_show_differences_by_hand() -> None:
     """Differences of 1 and 3 points: a mean of t(1) = 12.706 standard errors, each one point."""
-    assert smallest_difference_shown([0.01, 0.03], 1) == pytest.approx(0.12706204736)
-    assert smallest_difference_shown([0.01], 1) is None
+    assert minimum_detectable_difference([0.01, 0.03], 1) == pytest.approx(0.12706204736)
+    assert minimum_detectable_difference([0.01], 1) is None
 
 
 @pytest.mark.parametrize("difference", [0.0, 0.1])
 def test_without_a_spread_no_smallest_difference_is_shown(difference: float) -> None:
     """Where every seed has the same difference nothing says how far others would lie apart."""
-    assert smallest_difference_shown([difference] * 3, 1) is None
+    assert minimum_detectable_difference([difference] * 3, 1) is None
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 7), (3, 10)])

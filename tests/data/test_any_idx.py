@@ -41,7 +41,7 @@ def test_it_is_read_and_named_by_its_hashes(other: Path) -> None:
     digests = [hashlib.sha256((other / name).read_bytes()).hexdigest() for name in FILE_NAMES]
     assert loaded.sha256 == dict(zip(FILE_NAMES, digests, strict=True))
     assert loaded.name == f"idx-{hashlib.sha256(''.join(digests).encode()).hexdigest()[:12]}"
-    assert not loaded.is_stand_in
+    assert not loaded.is_synthetic
     assert loaded.class_names == tuple(f"class {label}" for label in range(10))
     # Two of thirty: one in twelve.
     assert np.bincount(loaded.validation_labels, minlength=10).tolist() == [2] * 9 + [0]

@@ -99,7 +99,7 @@ def test_shapes_types_and_provenance(loaded, copy):
         images, labels = getattr(loaded, f"{part}_images"), getattr(loaded, f"{part}_labels")
         assert (images.shape, images.dtype) == ((count, 28, 28), np.uint8)
         assert (labels.shape, labels.dtype) == ((count,), np.int64)
-    assert (loaded.name, loaded.source, loaded.is_stand_in) == ("fashion-mnist", "made for a test", False)
+    assert (loaded.name, loaded.source, loaded.is_synthetic) == ("fashion-mnist", "made for a test", False)
     assert loaded.sha256 == copy[1]
     assert loaded.class_names == CLASS_NAMES
 
@@ -183,7 +183,7 @@ def test_the_stand_in_says_that_it_is_one(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "fashion_compare.data.synthetic", SimpleNamespace(draw=draw))
     drawn = load(resolve("synthetic", announce=lambda _line: None))
-    assert (drawn.name, drawn.is_stand_in) == ("garments", True)
+    assert (drawn.name, drawn.is_synthetic) == ("garments", True)
     assert "stand-in" in drawn.source
     assert drawn.train_images.shape == (55_000, 28, 28)
     assert drawn.validation_images.shape == (5_000, 28, 28)

@@ -79,7 +79,7 @@ def test_a_view_is_of_the_same_data(tiny_dataset):
     """Name, hashes and classes stay, the original is as it was, and nothing of its images can be written through."""
     before = {name: value.copy() for name, value in vars(tiny_dataset).items() if isinstance(value, np.ndarray)}
     for view in (permuted_pixels(tiny_dataset), held_out(tiny_dataset, 1, 3)):
-        for name in ("name", "source", "is_stand_in", "class_names", "sha256", "split_sha256"):
+        for name in ("name", "source", "is_synthetic", "class_names", "sha256", "split_sha256"):
             assert getattr(view, name) == getattr(tiny_dataset, name)
         assert not np.shares_memory(view.train_images, tiny_dataset.train_images)
         assert not np.shares_memory(view.test_images, tiny_dataset.test_images)

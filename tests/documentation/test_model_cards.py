@@ -57,7 +57,7 @@ def test_every_number_on_a_card_has_a_source(card):
     known = set().union(*(numbers(text_of(ROOT / name)) for name in SOURCES))
     for shown in [card] if card in CARDS else CARDS:
         configuration = configuration_of(shown)
-        layers = build(configuration, seed=0, mean=0.0, deviation=1.0).complexity()
+        layers = build(configuration, seed=0, mean=0.0, std=1.0).complexity()
         known |= {f"{sum(layer.parameters for layer in layers):,}"}
         known |= {f"{sum(layer.multiply_accumulates for layer in layers):,}"}
         known |= {str(value) for value in configuration.model_dump().values()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.predictions import PARTS, load_predictions
+from fashion_compare.evaluation.predictions import SPLITS, load_predictions
 
 IMAGES = 6
 
@@ -42,7 +42,7 @@ def refusal(path: Path) -> str:
 def test_every_part_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     """The test set is under the plain names, the others under theirs; bits and types are kept."""
     parts = load_predictions(saved(tmp_path / "predictions.npz"))
-    assert tuple(sorted(parts)) == tuple(sorted(PARTS))
+    assert tuple(sorted(parts)) == tuple(sorted(SPLITS))
     good = arrays()
     for part, prefix in (("test", ""), ("validation", "validation_"), ("train", "train_")):
         assert np.array_equal(parts[part].labels, good[f"{prefix}labels"])

@@ -19,7 +19,7 @@ from fashion_compare.execution.backup import Archive, pack, unpack
 from fashion_compare.execution.progress import Snapshot
 from fashion_compare.signals import Terminated
 
-PARTS = (designs._DIRECTORY, tuning._DIRECTORY, ablation_runs._DIRECTORY)
+SPLITS = (designs._DIRECTORY, tuning._DIRECTORY, ablation_runs._DIRECTORY)
 DONE, BEGUN = "ffnn/baseline/seed-0", "cnn/baseline/seed-0"
 
 
@@ -46,7 +46,7 @@ def run(name: str, result: str | None = None, **files: str) -> dict[str, str]:
 def study(tmp_path: Path) -> Path:
     """A finished run, one under way with its checkpoint, and what else lies in a study."""
     files = run(DONE, "done", weights="w") | run(BEGUN, checkpoint_state="half") | {"study.yaml": "s", "a/b.svg": "f"}
-    for part in PARTS:
+    for part in SPLITS:
         files |= run(f"{part}/{DONE}", "done")
     return written(tmp_path / "runs" / "study", files)
 
@@ -57,7 +57,7 @@ def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     pack(study, tmp_path / "kept" / "study.tar")
     there = tmp_path / "other" / "study"
-    assert unpack(tmp_path / "kept" / "study.tar", there) == 2 + len(PARTS)
+    assert unpack(tmp_path / "kept" / "study.tar", there) == 2 + len(SPLITS)
     expected = {name: text for name, text in files_of(study).items() if not Path(name).name.startswith(".")}
     assert files_of(there) == expected
     assert list((tmp_path / "other").iterdir()) == [there]
@@ -66,7 +66,7 @@ def test_what_is_packed_comes_back(study: Path, tmp_path: Path) -> None:
 def test_of_a_run_that_both_have_the_finished_one_counts(study: Path, tmp_path: Path) -> None:
     """A finished run replaces one under way, as a whole; between equals, what is there stays."""
     file = tmp_path / "study.tar"
-    for part in PARTS:
+    for part in SPLITS:
         shutil.rmtree(study / part)
     pack(study, file)
     here = written(
@@ -86,7 +86,7 @@ def test_a_checkpoint_comes_where_there_is_none(study: Path, tmp_path: Path) -> 
     here = written(tmp_path / "here" / "study", run(BEGUN))
     written(study, {f"{BEGUN}/checkpoint/state.safetensors": "epoch 9"})
     pack(study, tmp_path / "study.tar")
-    assert unpack(tmp_path / "study.tar", here) == 2 + len(PARTS)
+    assert unpack(tmp_path / "study.tar", here) == 2 + len(SPLITS)
     assert files_of(here) == files_of(study)
 
 
@@ -95,7 +95,7 @@ def test_a_run_that_is_defined_otherwise_stays(study: Path, tmp_path: Path) -> N
     pack(study, tmp_path / "study.tar")
     mine = run(DONE, checkpoint_state="mine") | {f"{DONE}/config.json": '{"other": 1}'}
     here = written(tmp_path / "here" / "study", mine)
-    assert unpack(tmp_path / "study.tar", here) == 1 + len(PARTS)
+    assert unpack(tmp_path / "study.tar", here) == 1 + len(SPLITS)
     assert {name: text for name, text in files_of(here).items() if name.startswith(DONE)} == mine
 
 
@@ -121,7 +121,7 @@ def test_a_model_that_the_program_comes_to_know_is_taken_over(
     with pytest.raises(UserError, match=r"mixer/.*' defines no run of a study"):
         unpack(tmp_path / "study.tar", tmp_path / "early" / "study")
     monkeypatch.setitem(CONFIGURATIONS, "mixer", CONFIGURATIONS["cnn"])
-    assert unpack(tmp_path / "study.tar", tmp_path / "there" / "study") == 3 + len(PARTS)
+    assert unpack(tmp_path / "study.tar", tmp_path / "there" / "study") == 3 + len(SPLITS)
     assert files_of(tmp_path / "there" / "study") == files_of(study)
 
 

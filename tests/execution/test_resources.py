@@ -44,7 +44,7 @@ CONFIGURATIONS = [
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=str)
 def test_weights_are_counted_as_the_network_has_them(configuration: Configuration) -> None:
     """As many as are trained: all that is saved but the averages of batch normalisation, and of the pixels."""
-    saved = build(configuration, seed=0, mean=0.0, deviation=1.0).weights()
+    saved = build(configuration, seed=0, mean=0.0, std=1.0).weights()
     trained = [value for name, value in saved.items() if not re.search(r"^input|running_|num_batches", name)]
     assert parameters(configuration) == sum(value.size for value in trained)
 

@@ -17,7 +17,7 @@ from fashion_compare.store import write_json
 from fashion_compare.study.overrides import with_variation
 from fashion_compare.study.search_space import Range
 from fashion_compare.study.spec import BASELINE, is_tuned, parse_study
-from fashion_compare.training import below_bar
+from fashion_compare.training import is_pruned
 
 TEXT = """
 name: tiny
@@ -55,7 +55,7 @@ def simulated(run: Run) -> None:
     run.claim()
     rest = {"train_loss": 1.0, "train_accuracy": 0.5, "penalty": 0.0}
     history = [{"epoch": 0, "validation_accuracy": 0.1, "validation_loss": 2.3, "seconds": 0.0, **rest}]
-    while len(history) <= run.configuration.epochs and not below_bar(history, dict(run.bar)):
+    while len(history) <= run.configuration.epochs and not is_pruned(history, dict(run.pruning_thresholds)):
         epoch = len(history)
         accuracy = height(run) * (1 - 0.5**epoch)
         history.append(
@@ -116,11 +116,11 @@ def test_it_learns_from_what_it_saw(whole: Path) -> None:
 
 
 def test_trials_behind_the_median_are_stopped(whole: Path) -> None:
-    """The first eight run free; later ones carry a bar for epochs 3 to 5, and those below it ended there."""
+    """The first eight run free; later ones carry pruning thresholds for epochs 3 to 5, those below ended there."""
     for tuner in tuners(STUDY, None, DATA, whole):
         trials = tuner.trials()
-        assert all(trial.run.bar == () for trial in trials[:8])
-        assert all([epoch for epoch, _ in trial.run.bar] == [3, 4, 5] for trial in trials[8:])
+        assert all(trial.run.pruning_thresholds == () for trial in trials[:8])
+        assert all([epoch for epoch, _ in trial.run.pruning_thresholds] == [3, 4, 5] for trial in trials[8:])
         pruned = [trial for trial in trials if trial.pruned]
         assert pruned
         for trial in trials:

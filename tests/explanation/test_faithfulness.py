@@ -20,7 +20,7 @@ from fashion_compare.explanation.faithfulness import (
 class Reader:
     """A network whose score for class 1 is the grey of one pixel, over 255; class 0 scores nothing."""
 
-    def prepare(self, images):
+    def preprocess(self, images):
         return images
 
     def logits(self, images):
@@ -125,8 +125,8 @@ def test_layers_become_random_from_the_last_one_on(model, normalization):
     """After each step exactly the layers so far have their drawn weights; the trained network keeps its own."""
     kind = {"ffnn": FfnnConfiguration, "cnn": CnnConfiguration}[model]
     configuration = kind(normalization=normalization)
-    trained = build(configuration, seed=1, mean=72.0, deviation=90.0)
-    untrained = build(configuration, seed=2, mean=0.0, deviation=1.0)
+    trained = build(configuration, seed=1, mean=72.0, std=90.0)
+    untrained = build(configuration, seed=2, mean=0.0, std=1.0)
     whole, drawn = trained.weights(), untrained.weights()
     layers = [layer.name for layer in trained.complexity() if layer.parameters]
     done = []

@@ -82,10 +82,10 @@ def explained(tiny_dataset):
     """Both models, untrained, the cnn's logits of the test images, and their gallery."""
     images = tiny_dataset.test_images
     classifiers = {
-        "ffnn": build(FfnnConfiguration(hidden_sizes=(8,)), seed=1, mean=images.mean(), deviation=images.std()),
-        "cnn": build(CnnConfiguration(), seed=1, mean=images.mean(), deviation=images.std()),
+        "ffnn": build(FfnnConfiguration(hidden_sizes=(8,)), seed=1, mean=images.mean(), std=images.std()),
+        "cnn": build(CnnConfiguration(), seed=1, mean=images.mean(), std=images.std()),
     }
-    logits = classifiers["cnn"].logits(classifiers["cnn"].prepare(images))
+    logits = classifiers["cnn"].logits(classifiers["cnn"].preprocess(images))
     return classifiers, logits, make_gallery(classifiers, images, tiny_dataset.test_labels, logits)
 
 
@@ -98,7 +98,7 @@ def test_a_gallery_says_what_its_images_are(explained, tiny_dataset):
     np.testing.assert_array_equal(gallery.label, tiny_dataset.test_labels[index])
     np.testing.assert_array_equal(gallery.images, tiny_dataset.test_images[index])
     for model, classifier in classifiers.items():
-        scores = classifier.logits(classifier.prepare(tiny_dataset.test_images))[index].astype(np.float64)
+        scores = classifier.logits(classifier.preprocess(tiny_dataset.test_images))[index].astype(np.float64)
         probability = scipy.special.softmax(scores, axis=1)
         np.testing.assert_array_equal(gallery.predicted[model], probability.argmax(axis=1))
         np.testing.assert_allclose(gallery.probability[model], probability.max(axis=1), rtol=1e-5)
@@ -112,7 +112,7 @@ def test_maps_are_for_the_answer_and_for_the_label(explained):
     assert (gallery.label != gallery.predicted["cnn"]).any()
     for maps, targets in ((gallery.maps, gallery.predicted["cnn"]), (gallery.maps_of_label, gallery.label)):
         for i, image in enumerate(gallery.images):
-            alone = grad_cam(cnn.module, cnn.prepare(image[None]), targets[i : i + 1], layer="relu2")[1][0]
+            alone = grad_cam(cnn.module, cnn.preprocess(image[None]), targets[i : i + 1], layer="relu2")[1][0]
             heat = maps["cnn"]["Grad-CAM"]
             np.testing.assert_allclose(heat[i], alone, rtol=1e-4, atol=1e-6 * np.abs(heat).max())
 
@@ -121,7 +121,7 @@ def test_maps_of_zeros_are_flagged(explained, tiny_dataset):
     """When nothing in the layer raises the score, the map is zero and marked as empty; only then."""
     classifiers, logits, gallery = explained
     assert not gallery.empty("cnn", "Grad-CAM").all()
-    blind = build(CnnConfiguration(), seed=1, mean=0.0, deviation=1.0)
+    blind = build(CnnConfiguration(), seed=1, mean=0.0, std=1.0)
     blind.load_weights(classifiers["cnn"].weights())
     with torch.no_grad():
         blind.module.dense3.weight.zero_()

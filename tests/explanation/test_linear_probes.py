@@ -7,13 +7,13 @@ from sklearn.linear_model import Ridge
 
 from fashion_compare.classifier import build
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
-from fashion_compare.explanation.linear_probes import readout, representations
+from fashion_compare.explanation.linear_probes import linear_probe, representations
 
 
 def test_layers_of_the_network_from_scratch(tiny_dataset):
     """Pixels, then each dense layer after its activation, the last one the scores."""
     images = tiny_dataset.test_images[:30]
-    classifier = build(FfnnConfiguration(hidden_sizes=(16, 12), dropout=0.5), seed=0, mean=90.0, deviation=40.0)
+    classifier = build(FfnnConfiguration(hidden_sizes=(16, 12), dropout=0.5), seed=0, mean=90.0, std=40.0)
     found = representations("ffnn", classifier, images)
     assert list(found) == ["pixels", "dense1", "dense2", "dense3"]
     np.testing.assert_array_equal(found["pixels"], images.reshape(30, -1))
@@ -27,14 +27,14 @@ def test_layers_of_the_network_from_scratch(tiny_dataset):
 def test_layers_of_the_cnn(tiny_dataset):
     """Convolutions after activation and pooling, the last layer the scores; torch computes gradients afterwards."""
     images = tiny_dataset.test_images[:7]
-    classifier = build(CnnConfiguration(normalization="batch"), seed=0, mean=90.0, deviation=40.0)
+    classifier = build(CnnConfiguration(normalization="batch"), seed=0, mean=90.0, std=40.0)
     found = representations("cnn", classifier, images)
     assert list(found) == ["pixels", "conv1", "conv2", "dense1", "dense2", "dense3"]
     assert [found[name].shape[1] for name in found] == [784, 6 * 14 * 14, 16 * 5 * 5, 120, 84, 10]
-    np.testing.assert_allclose(found["dense3"], classifier.logits(classifier.prepare(images)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["dense3"], classifier.logits(classifier.preprocess(images)), rtol=1e-4, atol=1e-5)
     module = classifier.module
     with torch.no_grad():
-        maps = torch.relu(module.pool1(module.norm1(module.conv1(classifier.prepare(images)))))
+        maps = torch.relu(module.pool1(module.norm1(module.conv1(classifier.preprocess(images)))))
     np.testing.assert_allclose(found["conv1"], maps.flatten(1).numpy(), rtol=1e-5, atol=1e-6)
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
@@ -44,7 +44,7 @@ def test_layers_of_the_cnn(tiny_dataset):
 def test_representations_stay_what_they_were(model, tiny_dataset):
     """Buffers that the next call reuses are not handed out."""
     kind = {"ffnn": FfnnConfiguration, "cnn": CnnConfiguration}[model]
-    classifier = build(kind(), seed=0, mean=90.0, deviation=40.0)
+    classifier = build(kind(), seed=0, mean=90.0, std=40.0)
     found = representations(model, classifier, tiny_dataset.test_images[:20])
     before = {name: value.copy() for name, value in found.items()}
     representations(model, classifier, tiny_dataset.test_images[20:40])
@@ -59,9 +59,9 @@ def test_the_readout_does_not_depend_on_the_scale(factor):
     features = generator.normal(size=(200, 12)) + 2 * generator.normal(size=(3, 12))[labels]
     # One that never varies, but in float32's rounding of its mean.
     features[:, 3] = 0.1
-    whole = readout(features.astype(np.float32), labels, features[:80].astype(np.float32))
+    whole = linear_probe(features.astype(np.float32), labels, features[:80].astype(np.float32))
     scaled = (features * factor).astype(np.float32)
-    np.testing.assert_array_equal(readout(scaled, labels, scaled[:80]), whole)
+    np.testing.assert_array_equal(linear_probe(scaled, labels, scaled[:80]), whole)
     assert (whole == labels[:80]).mean() > 0.8
 
 
@@ -77,6 +77,6 @@ def test_the_readout_is_ridge_regression():
     mean, deviation = features[:, used].mean(axis=0), features[:, used].std(axis=0)
     ridge = Ridge(alpha=100.0).fit((features[:, used] - mean) / deviation, np.eye(4)[labels])
     expected = ridge.predict((tested[:, used] - mean) / deviation).argmax(axis=1)
-    found = readout(features, labels, tested)
+    found = linear_probe(features, labels, tested)
     np.testing.assert_array_equal(found, expected)
     assert (found == labels[:100]).mean() > 0.8

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from fashion_compare.explanation.perturbations import PROBES, probe, shift_map
+from fashion_compare.explanation.perturbations import PERTURBATIONS, accuracy_under, shift_map
 
-BY_NAME = {p.name: p for p in PROBES}
+BY_NAME = {p.name: p for p in PERTURBATIONS}
 VARIANTS = {"shift": 8, "rotation": 2, "scale": 1, "noise": 2, "blur": 1, "contrast": 1, "occlusion": 9}
-CHANGED = [(p, amount) for p in PROBES for amount in p.amounts if amount != p.unchanged]
+CHANGED = [(p, amount) for p in PERTURBATIONS for amount in p.amounts if amount != p.unchanged]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def interpolated(image, matrix):
     return read(grid @ np.asarray(matrix).T + 13.5)
 
 
-@pytest.mark.parametrize("p", PROBES, ids=VARIANTS)
+@pytest.mark.parametrize("p", PERTURBATIONS, ids=VARIANTS)
 def test_the_unchanged_amount_is_the_images_themselves_once(p, images):
     """One variant with the same bytes; and the amount is among those of the probe."""
     assert p.unchanged in p.amounts
@@ -200,7 +200,7 @@ def test_shares_of_answers_that_read_one_pixel():
     """
     square = lit(slice(13, 16), slice(13, 16))
     half = lit(slice(0, 15), slice(None))
-    shares = probe(pixel_is_lit, np.stack([square, half, half]), np.array([1, 1, 0]), BY_NAME["shift"])
+    shares = accuracy_under(pixel_is_lit, np.stack([square, half, half]), np.array([1, 1, 0]), BY_NAME["shift"])
     assert shares.dtype == np.float32
     assert shares.T.tolist() == [[1, 1, 0, 0, 0, 0, 0], [1] + 6 * [5 / 8], [0] + 6 * [3 / 8]]
 
@@ -219,11 +219,11 @@ def test_shares_of_answers_that_read_one_pixel():
 def test_curves_by_hand(name, expected):
     """A white 4×4 square in the middle, and the share of variants in which its pixel (14, 14) is still lit."""
     image = lit(slice(12, 16), slice(12, 16))[None]
-    shares = probe(pixel_is_lit, image, np.array([1]), BY_NAME[name])
+    shares = accuracy_under(pixel_is_lit, image, np.array([1]), BY_NAME[name])
     np.testing.assert_allclose(shares[:, 0], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("p", PROBES, ids=VARIANTS)
+@pytest.mark.parametrize("p", PERTURBATIONS, ids=VARIANTS)
 def test_answers_are_asked_once_per_variant(p, images):
     """The unchanged images are answered once; every other amount costs as many answers as it has variants."""
     asked = []
@@ -232,7 +232,7 @@ def test_answers_are_asked_once_per_variant(p, images):
         asked.append(given.tobytes())
         return np.zeros(len(given), np.int64)
 
-    shares = probe(answers, images, np.zeros(4, np.int64), p)
+    shares = accuracy_under(answers, images, np.zeros(4, np.int64), p)
     assert shares.shape == (len(p.amounts), 4)
     assert len(asked) == 1 + VARIANTS[p.name] * (len(p.amounts) - 1)
     assert asked.count(images.tobytes()) == 1

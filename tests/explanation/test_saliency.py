@@ -24,16 +24,16 @@ def trained(tiny_dataset):
     held = {}
     images, labels = tiny_dataset.train_images, tiny_dataset.train_labels
     for model, configuration in CONFIGURATIONS.items():
-        held[model] = build(configuration, seed=3, mean=images.mean(), deviation=images.std())
+        held[model] = build(configuration, seed=3, mean=images.mean(), std=images.std())
         for epoch in range(2):
             order = np.random.default_rng(epoch).permutation(len(labels))
-            train_epoch(held[model], held[model].prepare(images), labels, order)
+            train_epoch(held[model], held[model].preprocess(images), labels, order)
     return held
 
 
 def scores_of(classifier, images, targets):
     """The targets' scores in float64."""
-    logits = classifier.logits(classifier.prepare(images)).astype(np.float64)
+    logits = classifier.logits(classifier.preprocess(images)).astype(np.float64)
     return logits[np.arange(len(images)), targets]
 
 
@@ -55,7 +55,7 @@ def test_integrated_gradients_sum_to_the_difference_of_the_scores(model, trained
 
 def test_a_linear_network_has_a_closed_form(tiny_dataset):
     """Without hidden layers each pixel brings its weight times its grey over the deviation, in one pass."""
-    linear = build(FfnnConfiguration(hidden_sizes=()), seed=0, mean=80.0, deviation=50.0)
+    linear = build(FfnnConfiguration(hidden_sizes=()), seed=0, mean=80.0, std=50.0)
     images, targets = tiny_dataset.test_images[:3], np.array([0, 5, 9])
     weights = linear.weights()["dense1.weight"]
     expected = images.reshape(3, -1) * weights[:, targets].T / 50
@@ -68,9 +68,9 @@ def test_the_same_as_captums_with_many_steps(trained, tiny_dataset):
     """For the cnn, whose gradients captum can take: 2,000 equal steps from the black image."""
     cnn = trained["cnn"]
     images, targets = tiny_dataset.test_images[:2], np.array([2, 7])
-    baselines = cnn.prepare(np.zeros_like(images))
+    baselines = cnn.preprocess(np.zeros_like(images))
     captums = IntegratedGradients(cnn.module).attribute(
-        cnn.prepare(images), baselines, target=torch.from_numpy(targets), n_steps=2000, method="riemann_middle",
+        cnn.preprocess(images), baselines, target=torch.from_numpy(targets), n_steps=2000, method="riemann_middle",
         internal_batch_size=500,
     )  # fmt: skip
     expected = captums[:, 0].numpy()
@@ -96,7 +96,7 @@ def test_steps_end_where_they_are_told_to(trained, tiny_dataset):
 
 def scaled_up(model, classifier, factor):
     """The same network with its last layer multiplied: its scores are exactly so many times as large."""
-    again = build(CONFIGURATIONS[model], seed=3, mean=0.0, deviation=1.0)
+    again = build(CONFIGURATIONS[model], seed=3, mean=0.0, std=1.0)
     weights = classifier.weights()
     weights |= {name: value * np.float32(factor) for name, value in weights.items() if name.startswith("dense3.")}
     again.load_weights(weights)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fashion_compare.explanation.perturbations import PROBES
+from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.findings import mechanisms as rules
 
 
@@ -12,7 +12,7 @@ def estimate(mean: float, half: float = 0.01) -> dict[str, Any]:
     return {
         "mean": mean,
         "interval": [mean - half, mean + half],
-        "deviation_over_seeds": 0.001,
+        "std_over_seeds": 0.001,
         "covers": "seeds and images",
     }
 
@@ -172,12 +172,14 @@ def test_each_lead_is_judged_for_itself() -> None:
 
 def test_every_way_to_change_images_has_its_words() -> None:
     """Whatever the explanations probe with, its lead is a sentence of its own."""
-    texts = {one(rules.probe_leads(lead(0.09, probe=probe.name)), "probe_lead").partition(":")[0] for probe in PROBES}
-    assert len(texts) == len(PROBES)
+    texts = {
+        one(rules.probe_leads(lead(0.09, probe=probe.name)), "probe_lead").partition(":")[0] for probe in PERTURBATIONS
+    }
+    assert len(texts) == len(PERTURBATIONS)
 
 
 def permutation(verdict: str, mean: float = -0.05, bound: float | None = None) -> dict[str, Any]:
-    return estimate(mean) | {"verdict": verdict, "seeds": [0, 1, 2], "no_difference_larger_than": bound}
+    return estimate(mean) | {"verdict": verdict, "seeds": [0, 1, 2], "equivalence_bound": bound}
 
 
 def test_permuted_pixels_that_matter() -> None:

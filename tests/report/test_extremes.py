@@ -163,7 +163,7 @@ def predicted(classifier: Classifier, run: Run, dataset: Dataset) -> Arrays:
     }
     found: Arrays = {}
     for prefix, (images, labels) in parts.items():
-        found |= {f"{prefix}labels": labels, f"{prefix}logits": classifier.logits(classifier.prepare(images))}
+        found |= {f"{prefix}labels": labels, f"{prefix}logits": classifier.logits(classifier.preprocess(images))}
     return found
 
 

@@ -21,7 +21,7 @@ from fashion_compare.report.figures import (
     tuning,
 )
 from fashion_compare.report.figures.single_image import explanation
-from fashion_compare.report.figures.style import Drawn, new_figure, to_svg
+from fashion_compare.report.figures.style import RenderedFigure, new_figure, to_svg
 from fashion_compare.report.page import _heat_uri
 
 NAMES = [f"class {c}" for c in range(10)]
@@ -115,7 +115,7 @@ def test_a_model_without_a_finished_trial_has_a_panel_that_says_so() -> None:
     assert not tuning.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})
 
 
-def shown(drawn: Drawn, paper: tuple[int, int, int]) -> np.ndarray:
+def shown(drawn: RenderedFigure, paper: tuple[int, int, int]) -> np.ndarray:
     """The last image of a figure as it looks on that background, (height, width, 3)."""
     text = re.findall(r'xlink:href="data:image/png;base64,([^"]+)"', drawn.svg)[-1]
     image = PIL.Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA")
@@ -130,16 +130,16 @@ def blended(share: float, colour: tuple[int, int, int], paper: tuple[int, int, i
     return share * np.array(colour) + (1 - share) * np.array(paper)
 
 
-def averages_of(levels: np.ndarray) -> Drawn:
+def averages_of(levels: np.ndarray) -> RenderedFigure:
     images = np.zeros((1, *levels.shape))
     return attribution.averages({"images": images, "maps/cnn/Grad-CAM": 0.3 * levels[None]}, ["Bag"])
 
 
-def first_layer_of(levels: np.ndarray) -> Drawn:
+def first_layer_of(levels: np.ndarray) -> RenderedFigure:
     return attribution.first_layer("cnn", 7.0 * levels[None])
 
 
-def explanation_of(levels: np.ndarray) -> Drawn:
+def explanation_of(levels: np.ndarray) -> RenderedFigure:
     said = {"probabilities": [1.0], "model": "cnn", "configuration": "b", "run": 0, "label": None, "answer": 0}
     blank = np.zeros(levels.shape, np.uint8)
     return explanation("title", blank, said, {"answer": {"Grad-CAM": 0.002 * levels}}, ["Bag"])
@@ -170,7 +170,7 @@ def test_heat_over_an_image_is_as_opaque_as_it_is_large() -> None:
     assert {tuple(pixel[:3]) for pixel in drawn[3:]} == {BLUE}
 
 
-def cells(drawn: Drawn) -> set[tuple[str, float]]:
+def cells(drawn: RenderedFigure) -> set[tuple[str, float]]:
     """Fill and opacity of a matrix's cells; those at zero are not filled."""
     found = re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="([^"]*)"', drawn.svg)
     styles = [dict(part.split(": ") for part in style.split("; ")) for style in found]

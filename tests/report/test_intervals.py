@@ -147,7 +147,7 @@ def test_comparing_predictions_prints_no_impossible_value() -> None:
     """The differences of every metric, and of F1 class by class."""
     row = {
         "metric": "accuracy", "mean": 0.1, "interval": [0.1 - HALF, 0.1 + HALF], "verdict": "no verdict",
-        "seeds": [0, 1], "sign_flip_floor": 0.5, "p": None, "p_holm": None, "p_sign_flip": None,
+        "seeds": [0, 1], "smallest_sign_flip_p": 0.5, "p": None, "p_holm": None, "p_sign_flip": None,
     }  # fmt: skip
     rows = [row | {"metric": metric} for metric in sentences.METRIC_NAMES]
     side = {

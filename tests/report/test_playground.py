@@ -17,7 +17,7 @@ from fashion_compare.classifier.cnn import CnnClassifier
 from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfiguration
 from fashion_compare.data.picture import read_picture
 from fashion_compare.explanation.gradcam import grad_cam
-from fashion_compare.explanation.perturbations import PROBES
+from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.report.widgets.playground import network_for_page
 from fashion_compare.study import spec
 from tests.builders import train_epoch
@@ -49,7 +49,7 @@ def changed(images: np.ndarray) -> np.ndarray:
     found = []
     for i, image in enumerate(images):
         probe, amount = ways[i % len(ways)]
-        found.append(next(PROBES[probe].variants(image[None], PROBES[probe].amounts[amount]))[0])
+        found.append(next(PERTURBATIONS[probe].variants(image[None], PERTURBATIONS[probe].amounts[amount]))[0])
     return np.stack(found)
 
 
@@ -61,7 +61,7 @@ def test_scores_are_pythons(page: Any, root: Path, networks: dict[str, Any]) -> 
         for model, classifier in networks.items():
             call = "([model, images]) => images.map((pixels) => playground.logits(model, pixels))"
             found = np.array(page.evaluate(call, [model, shown.reshape(len(shown), -1).tolist()]))
-            np.testing.assert_allclose(found, classifier.logits(classifier.prepare(shown)), rtol=0, atol=1e-4)
+            np.testing.assert_allclose(found, classifier.logits(classifier.preprocess(shown)), rtol=0, atol=1e-4)
 
 
 def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ def test_grad_cam_is_pythons(page: Any, root: Path, networks: dict[str, Any]) ->
     })"""
     found = np.array(page.evaluate(call, [images.reshape(30, -1).tolist(), targets.tolist()])).reshape(30, 28, 28)
     cnn = networks["cnn"]
-    expected = grad_cam(cnn.module, cnn.prepare(images), targets, cnn.architecture.target_layer)[1]
+    expected = grad_cam(cnn.module, cnn.preprocess(images), targets, cnn.architecture.target_layer)[1]
     assert expected.any()
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
 
@@ -104,10 +104,10 @@ def test_any_network_of_a_study_can_be_run(page: Any, activation: str, normaliza
         "cnn": CnnConfiguration(normalization=normalization),
     }
     for model, configuration in configurations.items():
-        classifier = build(configuration, seed=1, mean=70.0, deviation=90.0)
+        classifier = build(configuration, seed=1, mean=70.0, std=90.0)
         labels = np.arange(5)
         # Running averages away from their start.
-        train_epoch(classifier, classifier.prepare(images), labels, np.arange(5))
+        train_epoch(classifier, classifier.preprocess(images), labels, np.arange(5))
         network = network_for_page(model, configuration.model_dump(mode="json"), classifier.weights())
         call = """([network, images]) => {
             const bytes = Uint8Array.from(atob(network.weights), (c) => c.charCodeAt(0));
@@ -115,16 +115,16 @@ def test_any_network_of_a_study_can_be_run(page: Any, activation: str, normaliza
             return images.map((pixels) => Array.from(playground.forward(whole, pixels).at(-1).data));
         }"""
         found = np.array(page.evaluate(call, [network, images.reshape(5, -1).tolist()]))
-        np.testing.assert_allclose(found, classifier.logits(classifier.prepare(images)), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found, classifier.logits(classifier.preprocess(images)), rtol=1e-4, atol=1e-4)
 
 
 def test_resnet20_runs_in_the_page(page: Any) -> None:
     """Its logits to 1e-4 and its Grad-CAM are Python's, with shortcuts, strides and the mean over places, in 0.5 s."""
     configuration = CnnConfiguration(architecture="resnet20", batch_size=5)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
-    classifier = build(configuration, seed=1, mean=70.0, deviation=90.0)
+    classifier = build(configuration, seed=1, mean=70.0, std=90.0)
     assert isinstance(classifier, CnnClassifier)
-    train_epoch(classifier, classifier.prepare(images), np.arange(5), np.arange(5))
+    train_epoch(classifier, classifier.preprocess(images), np.arange(5), np.arange(5))
     network = network_for_page("cnn", configuration.model_dump(mode="json"), classifier.weights())
     call = """([network, images]) => {
         const bytes = Uint8Array.from(atob(network.weights), (c) => c.charCodeAt(0));
@@ -137,7 +137,7 @@ def test_resnet20_runs_in_the_page(page: Any) -> None:
         return { milliseconds, maps, logits: passed.map((values) => Array.from(values.at(-1).data)) };
     }"""
     found = page.evaluate(call, [network, images.reshape(5, -1).tolist()])
-    prepared = classifier.prepare(images)
+    prepared = classifier.preprocess(images)
     np.testing.assert_allclose(found["logits"], classifier.logits(prepared), rtol=0, atol=1e-4)
     coarse, _ = grad_cam(classifier.module, prepared, np.arange(5), classifier.architecture.target_layer)
     np.testing.assert_allclose(np.reshape(found["maps"], (5, 7, 7)), coarse, rtol=0, atol=1e-5)
@@ -159,7 +159,7 @@ def test_images_change_as_in_the_probes(
 ) -> None:
     """Shifted, turned and scaled in the page as in Python; rounding may differ by one grey level."""
     images = shown_images(root)[:20]
-    (held,) = [one for one in PROBES if one.name == probe]
+    (held,) = [one for one in PERTURBATIONS if one.name == probe]
     expected = list(held.variants(images, amount))[variant]
     call = "([images, move]) => images.map((pixels) => Array.from(playground.changed(pixels, move)))"
     asked = [images.reshape(20, -1).tolist(), {"x": 0, "y": 0, "turn": 0, "scale": 1} | move]

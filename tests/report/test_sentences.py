@@ -13,7 +13,7 @@ NAMES = ["Bag", "Coat", "Shirt"]
 def comparison(**changes: Any) -> dict[str, Any]:
     """A comparison of three seeds that decides nothing, some of it changed."""
     return {
-        "verdict": "undecided", "metric": "accuracy", "seeds": [0, 1, 2], "no_difference_larger_than": None,
+        "verdict": "undecided", "metric": "accuracy", "seeds": [0, 1, 2], "equivalence_bound": None,
         "seeds_needed": 12, "mean": 0.002, "interval": [0.001, 0.003],
     } | changes  # fmt: skip
 
@@ -27,8 +27,8 @@ def comparison(**changes: Any) -> dict[str, Any]:
         ({"verdict": "worse", "interval": [-0.005, 0.0]}, "worse on these images"),
         ({}, "not decidable with 3 seeds (12 for an even chance)"),
         ({"seeds_needed": None}, "not decidable with 3 seeds"),
-        ({"no_difference_larger_than": 0.0031}, "no difference larger than 0.31 points"),
-        ({"no_difference_larger_than": 0.008, "metric": "loss"}, "no difference larger than 0.0080"),
+        ({"equivalence_bound": 0.0031}, "no difference larger than 0.31 points"),
+        ({"equivalence_bound": 0.008, "metric": "loss"}, "no difference larger than 0.0080"),
         ({"verdict": "no verdict", "seeds": [4]}, "no verdict with 1 seed"),
         ({"verdict": "no verdict", "seeds": [4, 5]}, "no verdict with 2 seeds"),
     ],
@@ -51,8 +51,8 @@ def test_verdicts(changes: dict[str, Any], said: str) -> None:
 )
 def test_no_impossible_difference_could_have_been_shown(metric: str, smallest: float, shown: str) -> None:
     """Where seeds spread so much that only more than 100 points would have been decided, none would have been."""
-    row = comparison(metric=metric, smallest_difference_shown=smallest) | {
-        "p": 0.5, "p_holm": 0.5, "family": 5, "p_sign_flip": None, "probability_better": 0.5,
+    row = comparison(metric=metric, minimum_detectable_difference=smallest) | {
+        "p": 0.5, "p_holm": 0.5, "family": 5, "p_sign_flip": None, "probability_of_improvement": 0.5,
     }  # fmt: skip
     assert shown in sentences.evidence(row)
 
@@ -87,9 +87,9 @@ def test_equal_sides_are_not_said_to_differ() -> None:
         == "no confusion differs"
     )
     row = comparison(
-        mean=0.0, interval=[0.0, 0.0], no_difference_larger_than=0.0, seeds_needed=None, p=1.0, p_holm=1.0, family=1,
-        p_sign_flip=1.0, sign_flip_floor=0.25, sign_flip_can_decide=False, probability_better=0.5,
-        smallest_difference_shown=None,
+        mean=0.0, interval=[0.0, 0.0], equivalence_bound=0.0, seeds_needed=None, p=1.0, p_holm=1.0, family=1,
+        p_sign_flip=1.0, smallest_sign_flip_p=0.25, sign_flip_can_reject=False, probability_of_improvement=0.5,
+        minimum_detectable_difference=None,
     )  # fmt: skip
     assert sentences.verdict(row) == "no difference in any seed"
     assert sentences.evidence(row).endswith("ahead in 50% of seeds")

@@ -39,16 +39,16 @@ models:
     variations:
       large: {batch_size: 512}
 """
-PARTS = {"train": 80, "validation": 60, "test": 150}
+SPLITS = {"train": 80, "validation": 60, "test": 150}
 # How far the logits lean towards the labels: what makes one configuration better than another.
 LEAD = {"baseline": 2.0, "slow": 1.0, "fast": 2.05, "l2": 2.0, "large": 2.6}
 DATA = {"name": "garments", "sha256": {}, "split_sha256": "ab"}
 DATASET = {
     **DATA,
     "source": "drawn",
-    "is_stand_in": True,
+    "is_synthetic": True,
     "class_names": list(CLASS_NAMES),
-    "counts": PARTS,
+    "counts": SPLITS,
 }
 
 
@@ -59,7 +59,7 @@ def finish(
     one = Run(model, name, study.models[model][name], seed, None, Source("synthetic", None, "drawn"), root, DATA)
     rng = np.random.default_rng([seed, *f"{model}/{name}".encode()])
     arrays = {}
-    for i, (part, images) in enumerate(PARTS.items()):
+    for i, (part, images) in enumerate(SPLITS.items()):
         prefix = "" if part == "test" else f"{part}_"
         of_part = np.random.default_rng(i).permutation(np.arange(images) % 10) if labels is None else labels[part]
         logits = rng.normal(size=(images, 10)) + LEAD[name] * np.eye(10)[of_part]
@@ -153,7 +153,7 @@ def test_every_score_follows_from_the_predictions(results: dict[str, Any], root:
     for model, name, entry in configurations(results):
         for run in entry["runs"]:
             with np.load(root / model / name / f"seed-{run['seed']}" / "predictions.npz") as file:
-                for part in PARTS:
+                for part in SPLITS:
                     prefix = "" if part == "test" else f"{part}_"
                     labels, logits = file[f"{prefix}labels"], file[f"{prefix}logits"].astype(np.float64)
                     p, called = softmax(logits, axis=1), logits.argmax(axis=1)
@@ -177,7 +177,7 @@ def test_means_are_means(results: dict[str, Any]) -> None:
     """A configuration's mean is the mean over its runs: of each score and part, class, confusion and time."""
     for _, _, entry in configurations(results):
         runs, mean = entry["runs"], entry["mean"]
-        for part in PARTS:
+        for part in SPLITS:
             for metric in METRIC:
                 assert mean[part][metric] == pytest.approx(sum(run[part][metric] for run in runs) / 3, abs=1e-12)
         for c in range(10):
@@ -215,7 +215,7 @@ def test_intervals_are_around_their_means(results: dict[str, Any], root: Path) -
                 assert held["mean"] == pytest.approx((low + high) / 2)
                 assert held["mean"] == pytest.approx(entry["mean"][part][metric], abs=1e-12)
                 scores = [run[part][metric] for run in entry["runs"]]
-                assert held["deviation_over_seeds"] == pytest.approx(np.std(scores, ddof=1), abs=1e-12)
+                assert held["std_over_seeds"] == pytest.approx(np.std(scores, ddof=1), abs=1e-12)
                 assert held["covers"] == "seeds and images"
         table = []
         for seed in range(3):
@@ -278,7 +278,7 @@ def test_the_head_to_head_is_baseline_with_baseline_and_best_with_best(results: 
         assert [row["seed"] for row in held["agreement"]] == [0, 1, 2]
         for row in held["agreement"]:
             counts = [row[key] for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")]
-            assert sum(counts) == PARTS["test"]
+            assert sum(counts) == SPLITS["test"]
 
 
 def test_sensitivity_is_by_parameter(results: dict[str, Any]) -> None:
@@ -313,7 +313,7 @@ def test_the_table_has_a_row_per_run_and_part(results: dict[str, Any], root: Pat
     assert len(by_place) == len(rows)
     for model, name, entry in configurations(results):
         for run in entry["runs"]:
-            for part in PARTS:
+            for part in SPLITS:
                 row = by_place[model, name, run["seed"], part]
                 for metric in METRIC:
                     assert float(row[metric]) == run[part][metric]
@@ -323,7 +323,7 @@ def test_the_table_has_a_row_per_run_and_part(results: dict[str, Any], root: Pat
 
 def test_results_say_what_they_were_obtained_with(results: dict[str, Any]) -> None:
     """Schema, study, data and environment are named."""
-    assert results["schema_version"] == 1
+    assert results["schema_version"] == 2
     assert results["study"]["seeds"] == [0, 1, 2]
     assert results["dataset"] == DATASET
     assert results["environment"]["libraries"]["numpy"] == np.__version__
@@ -344,7 +344,7 @@ def test_one_seed_gives_numbers_and_no_verdict(copy: Path, study: Study) -> None
     assert {row["verdict"] for row in found["comparisons"]} == {"no verdict"}
     assert {row["p"] for row in found["comparisons"]} == {None}
     estimate = found["models"]["cnn"]["configurations"]["baseline"]["interval"]["test"]["accuracy"]
-    assert (estimate["covers"], estimate["deviation_over_seeds"]) == ("images only", None)
+    assert (estimate["covers"], estimate["std_over_seeds"]) == ("images only", None)
     with (copy / "results.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 6 * 3
 
@@ -473,7 +473,7 @@ def test_a_variation_counts_for_the_field_that_it_varies(tmp_path: Path) -> None
 def test_an_absent_class_puts_no_nan_into_the_files(tmp_path: Path) -> None:
     """Where a test set lacks a class, AUC is null or refused in one line, and never NaN."""
     alone = parse_study("name: alone\nseeds: 2\nmodels: {ffnn: {baseline: {hidden_sizes: [8], epochs: 3}}}", "x")
-    labels = {part: np.arange(images) % 9 for part, images in PARTS.items()}
+    labels = {part: np.arange(images) % 9 for part, images in SPLITS.items()}
     for seed in alone.seeds:
         finish(tmp_path, alone, "ffnn", "baseline", seed, labels)
     try:

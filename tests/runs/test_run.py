@@ -26,7 +26,7 @@ def dataset(*, stand_in: bool = False) -> Dataset:
     return Dataset(
         name="garments" if stand_in else "fashion-mnist",
         source="drawn",
-        is_stand_in=stand_in,
+        is_synthetic=stand_in,
         class_names=CLASS_NAMES,
         sha256={"images": "ab", "labels": "cd"},
         split_sha256="ef",
@@ -153,9 +153,9 @@ def test_all_runs_of_the_default_study_differ(tmp_path: Path) -> None:
     assert len({planned.directory.path for planned in runs}) == 36
 
 
-def test_a_bar_makes_another_run_and_none_the_same_as_ever(tmp_path: Path) -> None:
+def test_a_pruning_threshold_makes_another_run_and_none_the_same_as_ever(tmp_path: Path) -> None:
     """What a run has to reach is part of what defines it; runs without it keep the identity that they always had."""
-    plain, held = run(tmp_path), run(tmp_path, bar=((3, 0.5), (4, 0.6)))
+    plain, held = run(tmp_path), run(tmp_path, pruning_thresholds=((3, 0.5), (4, 0.6)))
     assert "bar" not in plain.identity
     assert held.identity == plain.identity | {"bar": [[3, 0.5], [4, 0.6]]}
     assert identity_hash(json.loads(json.dumps(held.identity))) == identity_hash(held.identity)

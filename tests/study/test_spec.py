@@ -358,7 +358,7 @@ def test_the_best_ffnn_is_plain_and_small() -> None:
     got = load_study("best-ffnn")
     assert (got.seeds, got.training_images, list(got.models)) == (tuple(range(6)), None, ["ffnn"])
     assert got.models["ffnn"]["baseline"] == FfnnConfiguration()
-    layers = build(got.models["ffnn"]["best"], seed=0, mean=0.0, deviation=1.0).complexity()
+    layers = build(got.models["ffnn"]["best"], seed=0, mean=0.0, std=1.0).complexity()
     assert sum(layer.parameters for layer in layers) <= 600_000
 
 

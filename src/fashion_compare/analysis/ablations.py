@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fashion_compare.analysis.read import read_runs
 from fashion_compare.classifier.interface import Labels
 from fashion_compare.comparison.ablations import lead_by_size, learning_curve, permutation_effect
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.data.variants import folds_of
 from fashion_compare.errors import UserError
 from fashion_compare.evaluation.predictions import load_predictions
@@ -20,7 +20,7 @@ Shares = NDArray[np.float64]
 
 
 def read_experiments(
-    study: Study, baselines: dict[str, Scored], data: dict[str, Any], root: Path, *, trained_on: int
+    study: Study, baselines: dict[str, ConfigurationScores], data: dict[str, Any], root: Path, *, trained_on: int
 ) -> dict[str, Any] | None:
     """Return what the finished experiments found, parts without a finished run empty; None when there are none.
 
@@ -39,7 +39,7 @@ def read_experiments(
         if (held := read_runs(model, PERMUTED, permuted_runs(study, model, None, data, root))[0]).seeds()
     }
     seeds = set(study.seeds[: study.experiments.seeds])
-    sizes: dict[str, dict[int, Scored]] = {}
+    sizes: dict[str, dict[int, ConfigurationScores]] = {}
     for model in study.models:
         read = {
             images: read_runs(model, f"images={images}", runs)[0]

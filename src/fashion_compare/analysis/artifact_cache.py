@@ -14,7 +14,7 @@ from fashion_compare.store import load_npz, make_directory, read_json, write_ato
 FORMAT = 1
 
 
-def keep(path: Path, of: Mapping[str, Any], make: Callable[[], Arrays]) -> None:
+def cache_arrays(path: Path, of: Mapping[str, Any], make: Callable[[], Arrays]) -> None:
     """Make the arrays and write them to `path`, an ``.npz``, unless it holds those that belong to `of` already.
 
     Args:
@@ -34,7 +34,7 @@ def keep(path: Path, of: Mapping[str, Any], make: Callable[[], Arrays]) -> None:
     write_json(note, {"format": FORMAT, "of": of, "arrays": list(arrays)})
 
 
-def kept(path: Path, of: Mapping[str, Any]) -> Arrays | None:
+def load_cached(path: Path, of: Mapping[str, Any]) -> Arrays | None:
     """Return the arrays in `path` that were made from `of`; None where there are none.
 
     Raises:

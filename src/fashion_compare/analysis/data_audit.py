@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.analysis.ablations import out_of_fold
-from fashion_compare.analysis.artifact_cache import keep, kept
+from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
 from fashion_compare.analysis.networks import finished
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.comparison.statistics import mean_interval
@@ -34,7 +34,7 @@ def make_audit(study: Study, dataset: Dataset, root: Path, say: Callable[[str], 
     if study.training_images is not None:
         return
     data = data_identity(dataset)
-    keep(_path(root, "data"), data, lambda: _look_at(dataset, say))
+    cache_arrays(_path(root, "data"), data, lambda: _look_at(dataset, say))
     held = out_of_fold(study, dataset.train_labels, data, root)
     if held is not None:
         models, shares = held
@@ -44,7 +44,7 @@ def make_audit(study: Study, dataset: Dataset, root: Path, say: Callable[[str], 
             share = estimated_error_share(dataset.train_labels, shares)
             return {**found, "models": np.array(models), "estimated_share": np.array(share)}
 
-        keep(_path(root, "labels"), _folds(study, data, root), suspect)
+        cache_arrays(_path(root, "labels"), _folds(study, data, root), suspect)
 
 
 def describe_audit(study: Study, data: dict[str, Any], root: Path) -> dict[str, Any] | None:
@@ -55,10 +55,10 @@ def describe_audit(study: Study, data: dict[str, Any], root: Path) -> dict[str, 
         data: from `described_identity`.
         root: the study's directory.
     """
-    arrays = kept(_path(root, "data"), data)
+    arrays = load_cached(_path(root, "data"), data)
     if arrays is None:
         return None
-    suspected = kept(_path(root, "labels"), _folds(study, data, root)) if study.experiments else None
+    suspected = load_cached(_path(root, "labels"), _folds(study, data, root)) if study.experiments else None
     return {
         "class_counts": {part: arrays[f"counts/{part}"].tolist() for part in ("train", "validation", "test")},
         "copies": _count_copies(arrays),

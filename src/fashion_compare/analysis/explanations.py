@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fashion_compare.analysis.artifact_cache import keep, kept
+from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
 from fashion_compare.analysis.faithfulness import SEEDS, describe_faithfulness, make_faithfulness
-from fashion_compare.analysis.networks import Trained, finished
-from fashion_compare.analysis.robustness import compare_mechanisms, describe_mechanisms, looked_at, make_mechanisms
+from fashion_compare.analysis.networks import TrainedRuns, finished
+from fashion_compare.analysis.robustness import (
+    compare_mechanisms,
+    describe_mechanisms,
+    evaluation_subset,
+    make_mechanisms,
+)
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.evaluation.predictions import load_predictions
@@ -45,10 +50,10 @@ def make_explanations(
     if not chosen:
         return
     identities = {model: held.identity() for model, held in chosen.items()}
-    keep(_gallery_path(root), identities, lambda: _gallery(chosen, dataset, say).arrays())
-    keep(_playground_path(root), identities, lambda: _playground(chosen, dataset))
-    keep(_confused_path(root), identities, lambda: _confused(chosen, dataset))
-    keep(_averages_path(root), identities, lambda: _averages(chosen, dataset, say))
+    cache_arrays(_gallery_path(root), identities, lambda: _gallery(chosen, dataset, say).arrays())
+    cache_arrays(_playground_path(root), identities, lambda: _playground(chosen, dataset))
+    cache_arrays(_confused_path(root), identities, lambda: _confused(chosen, dataset))
+    cache_arrays(_averages_path(root), identities, lambda: _averages(chosen, dataset, say))
     for model in chosen:
         base = finished(study, model, BASELINE, root)
         if base.seeds:
@@ -61,7 +66,7 @@ def describe_explanations(study: Study, best: Mapping[str, Any], root: Path) -> 
     found: dict[str, Any] = {"gallery": None, "mechanisms": {}, "probe_leads": [], "faithfulness": {}}
     chosen = _chosen(study, best, root)
     identities = {model: held.identity() for model, held in chosen.items()}
-    arrays = kept(_gallery_path(root), identities) if chosen else None
+    arrays = load_cached(_gallery_path(root), identities) if chosen else None
     if arrays is not None:
         found["gallery"] = _describe_gallery(Gallery.from_arrays(arrays), chosen) | {"identity": identities}
     for model in chosen:
@@ -121,7 +126,7 @@ def read_confused(results: Mapping[str, Any], root: Path) -> Arrays:
 
 def _kept_for(results: Mapping[str, Any], path: Path) -> Arrays:
     """Return what was made of the networks in the results: a stopped program may have left that of others."""
-    return (kept(path, results["gallery"]["identity"]) or {}) if results["gallery"] else {}
+    return (load_cached(path, results["gallery"]["identity"]) or {}) if results["gallery"] else {}
 
 
 def _playground_path(root: Path) -> Path:
@@ -140,16 +145,16 @@ def _averages_path(root: Path) -> Path:
     return root / "explanations" / "averages.npz"
 
 
-def _chosen(study: Study, best: Mapping[str, Any], root: Path) -> dict[str, Trained]:
+def _chosen(study: Study, best: Mapping[str, Any], root: Path) -> dict[str, TrainedRuns]:
     """Return the first seed's network of each model's best configuration."""
     return {model: finished(study, model, best[model]["configuration"], root, 1) for model in best}
 
 
-def _tested(study: Study, best: Mapping[str, Any], model: str, root: Path) -> Trained:
+def _tested(study: Study, best: Mapping[str, Any], model: str, root: Path) -> TrainedRuns:
     return finished(study, model, best[model]["configuration"], root, SEEDS)
 
 
-def _gallery(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Gallery:
+def _gallery(chosen: Mapping[str, TrainedRuns], dataset: Dataset, say: Callable[[str], None]) -> Gallery:
     say("Explaining single images …")
     # The cnn's answers choose, where there is one: it is what Grad-CAM explains.
     leader = chosen["cnn"] if "cnn" in chosen else next(iter(chosen.values()))
@@ -158,34 +163,36 @@ def _gallery(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str
     return make_gallery(classifiers, dataset.test_images, test.labels, test.logits)
 
 
-def _playground(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
-    part = looked_at(dataset, _PLAYGROUND_IMAGES)
+def _playground(chosen: Mapping[str, TrainedRuns], dataset: Dataset) -> Arrays:
+    part = evaluation_subset(dataset, _PLAYGROUND_IMAGES)
     found: Arrays = {"index": part, "label": dataset.test_labels[part], "images": dataset.test_images[part]}
     for model, held in chosen.items():
         classifier = held.classifier(held.seeds[0])
         found |= {f"weights/{model}/{name}": value for name, value in classifier.weights().items()}
         if model == "cnn":
             from fashion_compare.architectures.graph import trace
-            from fashion_compare.explanation.gradcam import placing
+            from fashion_compare.explanation.gradcam import interpolation_weights
             from fashion_compare.explanation.receptive_field import receptive_field
 
             cnn = cast("CnnClassifier", classifier)
             target = cnn.architecture.target_layer
             units = next(layer.output_shape[1] for layer in trace(cnn.module) if layer.name == target)
-            found["place"] = placing(units, receptive_field(cnn.module, target), dataset.test_images.shape[1])
+            found["place"] = interpolation_weights(
+                units, receptive_field(cnn.module, target), dataset.test_images.shape[1]
+            )
     return found
 
 
-def _confused(chosen: Mapping[str, Trained], dataset: Dataset) -> Arrays:
+def _confused(chosen: Mapping[str, TrainedRuns], dataset: Dataset) -> Arrays:
     tests = {m: load_predictions(held.directory(held.seeds[0]).predictions)["test"] for m, held in chosen.items()}
     logits = {model: test.logits for model, test in tests.items()}
     found = confused_images(dataset.test_labels, logits, CELL_IMAGES)
     return found | {"images": dataset.test_images[found["index"].astype(np.int64)]}
 
 
-def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[str], None]) -> Arrays:
+def _averages(chosen: Mapping[str, TrainedRuns], dataset: Dataset, say: Callable[[str], None]) -> Arrays:
     say("Averaging maps by class …")
-    part = looked_at(dataset, next(iter(chosen.values())).sizes.averaged)
+    part = evaluation_subset(dataset, next(iter(chosen.values())).sizes.averaged)
     images, labels, classes = dataset.test_images[part], dataset.test_labels[part], len(dataset.class_names)
     found: Arrays = {"images": class_means(images, labels, classes)}
     for model, held in chosen.items():
@@ -198,7 +205,7 @@ def _averages(chosen: Mapping[str, Trained], dataset: Dataset, say: Callable[[st
     return found
 
 
-def _describe_gallery(gallery: Gallery, chosen: Mapping[str, Trained]) -> dict[str, Any]:
+def _describe_gallery(gallery: Gallery, chosen: Mapping[str, TrainedRuns]) -> dict[str, Any]:
     """Return what results.json says: which networks, which images and why, the answers, how strong the maps are."""
     return {
         "networks": {model: {"configuration": held.name, "seed": held.seeds[0]} for model, held in chosen.items()},

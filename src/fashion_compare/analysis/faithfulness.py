@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.analysis.artifact_cache import keep, kept
-from fashion_compare.analysis.networks import Trained
-from fashion_compare.analysis.robustness import looked_at
+from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
+from fashion_compare.analysis.networks import TrainedRuns
+from fashion_compare.analysis.robustness import evaluation_subset
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.comparison.statistics import MINIMUM_SEEDS, mean_interval
 from fashion_compare.data.dataset import Dataset
@@ -33,14 +33,14 @@ _TOLERANCE = 0.1
 _UNTRAINED = 900_000
 
 
-def make_faithfulness(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> None:
+def make_faithfulness(networks: TrainedRuns, dataset: Dataset, say: Callable[[str], None]) -> None:
     """Measure every method of explaining a model on its networks, unless that is done already."""
-    keep(_path(networks), networks.identity(), lambda: _measure(networks, dataset, say))
+    cache_arrays(_path(networks), networks.identity(), lambda: _measure(networks, dataset, say))
 
 
-def describe_faithfulness(networks: Trained) -> dict[str, Any] | None:
+def describe_faithfulness(networks: TrainedRuns) -> dict[str, Any] | None:
     """Return what results.json says about it; None when it was not made of these networks."""
-    arrays = kept(_path(networks), networks.identity())
+    arrays = load_cached(_path(networks), networks.identity())
     if arrays is None:
         return None
     methods = METHODS[networks.model]
@@ -103,26 +103,26 @@ def _randomisation(arrays: Arrays, method: int, layers: list[str]) -> dict[str, 
     }
 
 
-def _path(networks: Trained) -> Path:
+def _path(networks: TrainedRuns) -> Path:
     return networks.root / "explanations" / f"faithfulness-{networks.model}.npz"
 
 
-def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> Arrays:
+def _measure(networks: TrainedRuns, dataset: Dataset, say: Callable[[str], None]) -> Arrays:
     say(f"Testing the explanations of {networks.model}/{networks.name} …")
     found = _perturb(networks, dataset) | _randomise(networks, dataset)
     return {name: np.asarray(values) for name, values in found.items()}
 
 
-def _perturb(networks: Trained, dataset: Dataset) -> Arrays:
+def _perturb(networks: TrainedRuns, dataset: Dataset) -> Arrays:
     """Return deletion and insertion curves, (methods and controls, seeds, images, steps)."""
-    part = looked_at(dataset, networks.sizes.perturbed)
+    part = evaluation_subset(dataset, networks.sizes.perturbed)
     images = dataset.test_images[part]
     # The controls are the same for every network.
     controls = control_maps(images, np.random.default_rng(0))
     deletion, insertion = [], []
     for seed in networks.seeds:
         classifier = networks.classifier(seed)
-        answers = classifier.logits(classifier.prepare(images)).argmax(axis=1).astype(np.int64)
+        answers = classifier.logits(classifier.preprocess(images)).argmax(axis=1).astype(np.int64)
         maps = {
             method: explain(networks.model, classifier, images, answers, method, tolerance=_TOLERANCE)
             for method in METHODS[networks.model]
@@ -136,9 +136,9 @@ def _perturb(networks: Trained, dataset: Dataset) -> Arrays:
     return {"deletion": np.swapaxes(deletion, 0, 1), "insertion": np.swapaxes(insertion, 0, 1)}
 
 
-def _randomise(networks: Trained, dataset: Dataset) -> Arrays:
+def _randomise(networks: TrainedRuns, dataset: Dataset) -> Arrays:
     """Return correlations of maps for the right class: (methods, seeds, layers, images), and between trainings."""
-    part = looked_at(dataset, networks.sizes.randomised)
+    part = evaluation_subset(dataset, networks.sizes.randomised)
     images, labels = dataset.test_images[part], dataset.test_labels[part]
 
     def maps_of(classifier: Any, method: str) -> NDArray[np.float32]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from fashion_compare.analysis.read import read_runs
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.execution.designs import design_points, design_runs, grid_runs
 from fashion_compare.execution.tuning import Trial, tuners
 from fashion_compare.runs.record import best_line, read_finished
-from fashion_compare.study.search_space import Range, text
+from fashion_compare.study.search_space import Range, hashable_value
 from fashion_compare.study.spec import BASELINE, Study
 
 # Runs of a design are done by their cost: an unfinished one is no sample of the space.
@@ -19,7 +19,7 @@ _SHARE_DONE = 0.9
 
 def read_grid(
     study: Study, data: dict[str, Any], root: Path, model: str
-) -> tuple[dict[str, Scored], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, ConfigurationScores], dict[str, dict[str, Any]]]:
     """Return a model's finished grid points by name, and what each changes of the baseline."""
     if study.sensitivity is None:
         return {}, {}
@@ -31,7 +31,9 @@ def read_grid(
         held, entries = read_runs(model, point.name, runs)
         if entries:
             scored[point.name] = held
-            values = (text(getattr(configuration, point.parameter)) for configuration in (base, point.configuration))
+            values = (
+                hashable_value(getattr(configuration, point.parameter)) for configuration in (base, point.configuration)
+            )
             changes[point.name] = dict(zip(("from", "to"), values, strict=True)) | {
                 "parameter": point.parameter,
                 "together": {},
@@ -109,7 +111,7 @@ def _describe(trial: Trial) -> dict[str, Any]:
     state = "failed" if trial.failure else "open" if trial.record is None else "pruned" if trial.pruned else "complete"
     return {
         "number": trial.number,
-        "settings": {name: text(value) for name, value in trial.settings.items()},
+        "settings": {name: hashable_value(value) for name, value in trial.settings.items()},
         "state": state,
         "failure": trial.failure,
         "validation_accuracy": trial.accuracy,

@@ -13,7 +13,7 @@ from fashion_compare.study.spec import Study
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ExplanationBudget:
     """How many images each part of the explanations looks at: fixed parts, drawn once.
 
     Attributes:
@@ -34,11 +34,11 @@ class Sizes:
 
 
 # For a study on a part of the training images, which is a first look itself.
-SKETCH = Sizes(probed=500, shift_map=100, readout=2_000, perturbed=100, randomised=30, averaged=100)
+QUICK_BUDGET = ExplanationBudget(probed=500, shift_map=100, readout=2_000, perturbed=100, randomised=30, averaged=100)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRuns:
     """A configuration's finished runs.
 
     Attributes:
@@ -55,7 +55,7 @@ class Trained:
     configuration: Configuration
     seeds: tuple[int, ...]
     root: Path
-    sizes: Sizes = Sizes()
+    sizes: ExplanationBudget = ExplanationBudget()
 
     def directory(self, seed: int) -> RunDirectory:
         """Return where the run of a seed is."""
@@ -67,7 +67,7 @@ class Trained:
 
     def untrained(self, seed: int) -> Classifier:
         """Return a network of the same configuration as it is drawn."""
-        return build(self.configuration, seed=seed, mean=0.0, deviation=1.0)
+        return build(self.configuration, seed=seed, mean=0.0, std=1.0)
 
     def identity(self) -> dict[str, Any]:
         """Return what says which networks these are, and how closely they are looked at, JSON-ready."""
@@ -76,8 +76,8 @@ class Trained:
         return networks | {"images": asdict(self.sizes)}
 
 
-def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> Trained:
+def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> TrainedRuns:
     """Return a configuration's finished runs, the first `most` of them."""
     seeds = [seed for seed in study.seeds if RunDirectory(run_path(root, model, name, seed)).is_done]
-    sizes = Sizes() if study.training_images is None else SKETCH
-    return Trained(model, name, study.models[model][name], tuple(seeds[:most]), root, sizes)
+    sizes = ExplanationBudget() if study.training_images is None else QUICK_BUDGET
+    return TrainedRuns(model, name, study.models[model][name], tuple(seeds[:most]), root, sizes)

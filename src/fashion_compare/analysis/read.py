@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.evaluation.metrics import class_scores, scores
 from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.runs.record import read_finished
 from fashion_compare.runs.run import Run
 
 
-def read_runs(model: str, name: str, runs: Sequence[Run]) -> tuple[Scored, list[dict[str, Any]]]:
+def read_runs(model: str, name: str, runs: Sequence[Run]) -> tuple[ConfigurationScores, list[dict[str, Any]]]:
     """Return a configuration's columns per image, and the entries of its finished runs, by seed.
 
     Raises:
         UserError: a directory holds another run, or a file of one cannot be read.
     """
-    scored, entries = Scored(model, name), []
+    scored, entries = ConfigurationScores(model, name), []
     for run in sorted(runs, key=lambda run: run.seed):
         record = read_finished(run)
         if record is None:

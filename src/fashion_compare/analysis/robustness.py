@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.analysis.artifact_cache import keep, kept
-from fashion_compare.analysis.networks import Trained
+from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
+from fashion_compare.analysis.networks import TrainedRuns
 from fashion_compare.classifier.interface import Arrays, Images, Labels
 from fashion_compare.comparison.ablations import leads
 from fashion_compare.comparison.statistics import mean_interval
 from fashion_compare.data.dataset import Dataset, evaluation_part
-from fashion_compare.explanation.linear_probes import readout, representations
-from fashion_compare.explanation.perturbations import PROBES, Probe, probe, shift_map
+from fashion_compare.explanation.linear_probes import linear_probe, representations
+from fashion_compare.explanation.perturbations import PERTURBATIONS, Perturbation, accuracy_under, shift_map
 
 
-def make_mechanisms(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> None:
-    """Probe a model's networks with changed images and read out their layers, unless that is done already."""
-    keep(_path(networks), networks.identity(), lambda: _measure(networks, dataset, say))
+def make_mechanisms(networks: TrainedRuns, dataset: Dataset, say: Callable[[str], None]) -> None:
+    """Perturbation a model's networks with changed images and read out their layers, unless that is done already."""
+    cache_arrays(_path(networks), networks.identity(), lambda: _measure(networks, dataset, say))
 
 
-def describe_mechanisms(networks: Trained) -> dict[str, Any] | None:
+def describe_mechanisms(networks: TrainedRuns) -> dict[str, Any] | None:
     """Return what results.json says about them; None when they were not made of these networks."""
-    arrays = kept(_path(networks), networks.identity())
+    arrays = load_cached(_path(networks), networks.identity())
     if arrays is None:
         return None
     return {
@@ -41,7 +41,7 @@ def describe_mechanisms(networks: Trained) -> dict[str, Any] | None:
                     for amount, right, change in _points(held, arrays[held.name])
                 ],
             }
-            for held in PROBES
+            for held in PERTURBATIONS
         ],
         "layers": [
             {"layer": str(name), "accuracy": mean_interval(arrays["layers"][:, i]).as_dict()}
@@ -51,31 +51,33 @@ def describe_mechanisms(networks: Trained) -> dict[str, Any] | None:
     }
 
 
-def compare_mechanisms(cnn: Trained, ffnn: Trained) -> list[dict[str, Any]]:
+def compare_mechanisms(cnn: TrainedRuns, ffnn: TrainedRuns) -> list[dict[str, Any]]:
     """Return for each probe by how much more accuracy the cnn keeps than the ffnn: a family, paired by seed and image.
 
     The mean over all changed amounts of the change from the unchanged images, the cnn's minus the ffnn's.
     """
-    of_cnn, of_ffnn = (kept(_path(held), held.identity()) for held in (cnn, ffnn))
+    of_cnn, of_ffnn = (load_cached(_path(held), held.identity()) for held in (cnn, ffnn))
     seeds = sorted(set(cnn.seeds) & set(ffnn.seeds))
     if of_cnn is None or of_ffnn is None or not seeds:
         return []
     columns = [
         _mean_change(held, of_cnn[held.name], cnn, seeds) - _mean_change(held, of_ffnn[held.name], ffnn, seeds)
-        for held in PROBES
+        for held in PERTURBATIONS
     ]
     judged = leads([dict(zip(seeds, column, strict=True)) for column in columns])
-    return [{"probe": held.name, **lead} for held, lead in zip(PROBES, judged, strict=True)]
+    return [{"probe": held.name, **lead} for held, lead in zip(PERTURBATIONS, judged, strict=True)]
 
 
-def _mean_change(held: Probe, right: NDArray[Any], networks: Trained, seeds: list[int]) -> NDArray[np.float64]:
+def _mean_change(
+    held: Perturbation, right: NDArray[Any], networks: TrainedRuns, seeds: list[int]
+) -> NDArray[np.float64]:
     """Return the mean over changed amounts of the change from the unchanged images, (seeds, images)."""
     unchanged = held.amounts.index(held.unchanged)
     own = right[[networks.seeds.index(seed) for seed in seeds]].astype(np.float64)
     return np.asarray(np.delete(own, unchanged, axis=1).mean(axis=1) - own[:, unchanged])
 
 
-def _points(held: Probe, right: NDArray[Any]) -> Iterator[tuple[float, NDArray[Any], dict[str, Any] | None]]:
+def _points(held: Perturbation, right: NDArray[Any]) -> Iterator[tuple[float, NDArray[Any], dict[str, Any] | None]]:
     """Yield each amount, what (seeds, images) were right, and the change from the unchanged, paired by both."""
     unchanged = right[:, held.amounts.index(held.unchanged)].astype(np.float64)
     for i, amount in enumerate(held.amounts):
@@ -83,18 +85,18 @@ def _points(held: Probe, right: NDArray[Any]) -> Iterator[tuple[float, NDArray[A
         yield amount, right[:, i], change
 
 
-def looked_at(dataset: Dataset, images: int) -> NDArray[np.int64]:
+def evaluation_subset(dataset: Dataset, images: int) -> NDArray[np.int64]:
     """Return which test images are looked at: fixed, random, and no more than there are."""
     return evaluation_part(len(dataset.test_labels), images)
 
 
-def _path(networks: Trained) -> Path:
+def _path(networks: TrainedRuns) -> Path:
     return networks.root / "explanations" / f"mechanisms-{networks.model}.npz"
 
 
-def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) -> Arrays:
+def _measure(networks: TrainedRuns, dataset: Dataset, say: Callable[[str], None]) -> Arrays:
     part, learned = (
-        looked_at(dataset, networks.sizes.probed),
+        evaluation_subset(dataset, networks.sizes.probed),
         evaluation_part(len(dataset.train_labels), networks.sizes.readout),
     )
     images, labels = dataset.test_images[part], dataset.test_labels[part]
@@ -105,15 +107,15 @@ def _measure(networks: Trained, dataset: Dataset, say: Callable[[str], None]) ->
         classifier = networks.classifier(seed)
 
         def answers(changed: Images) -> Labels:
-            return np.asarray(classifier.logits(classifier.prepare(changed)).argmax(axis=1), np.int64)  # noqa: B023 - used within the turn
+            return np.asarray(classifier.logits(classifier.preprocess(changed)).argmax(axis=1), np.int64)  # noqa: B023 - used within the turn
 
-        for held in PROBES:
-            found.setdefault(held.name, []).append(probe(answers, images, labels, held))
+        for held in PERTURBATIONS:
+            found.setdefault(held.name, []).append(accuracy_under(answers, images, labels, held))
         found.setdefault("shift_map", []).append(shift_map(answers, images[:mapped], labels[:mapped]))
         features = representations(networks.model, classifier, dataset.train_images[learned])
         tested = representations(networks.model, classifier, images)
         right = {
-            layer: readout(features[layer], dataset.train_labels[learned], tested[layer]) == labels
+            layer: linear_probe(features[layer], dataset.train_labels[learned], tested[layer]) == labels
             for layer in features
         }
         found.setdefault("layers", []).append(np.stack(list(right.values())))

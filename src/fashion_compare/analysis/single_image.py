@@ -42,7 +42,7 @@ def explain_image(
     model, configuration, order = _definition(directory)
     classifier = load_classifier(configuration, directory)
     seen = image.reshape(-1)[order].reshape(1, *image.shape)
-    logits = classifier.logits(classifier.prepare(seen))
+    logits = classifier.logits(classifier.preprocess(seen))
     answer = int(logits.argmax())
     targets = {"answer": answer} | ({"label": label} if label not in (None, answer) else {})
 

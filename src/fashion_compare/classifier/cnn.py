@@ -42,7 +42,7 @@ class CnnClassifier:
     """Adapts a torch module: normalises images once, keeps them in one tensor, walks through batches."""
 
     def __init__(
-        self, configuration: CnnConfiguration, *, seed: int, mean: float, deviation: float, device: str = "cpu"
+        self, configuration: CnnConfiguration, *, seed: int, mean: float, std: float, device: str = "cpu"
     ) -> None:
         torch.set_num_threads(1)
         if device == "cuda":
@@ -52,7 +52,7 @@ class CnnClassifier:
         self._checks_each_step = device == "cpu"
         torch.manual_seed(seed)
         self._configuration = configuration
-        self._mean, self._deviation = np.float32(mean), np.float32(deviation)
+        self._mean, self._std = np.float32(mean), np.float32(std)
         # Drawn on the CPU: the same initial weights on every device.
         self.architecture = load_architecture(configuration.architecture)
         self.module = make_module(configuration).to(self._device)
@@ -72,10 +72,10 @@ class CnnClassifier:
             [self._flat, *statistics], configuration.ema_decay, copy=Tensor.clone, lerp=Tensor.lerp_
         )
 
-    def prepare(self, images: Pixels) -> Tensor:
+    def preprocess(self, images: Pixels) -> Tensor:
         """Return (n, 1, 28, 28) float32 with the training set's mean 0 and deviation 1."""
         prepared = torch.from_numpy(images.astype(np.float32)).unsqueeze_(1)
-        return prepared.sub_(float(self._mean)).div_(float(self._deviation)).to(self._device)
+        return prepared.sub_(float(self._mean)).div_(float(self._std)).to(self._device)
 
     def train_epoch(
         self,
@@ -149,7 +149,7 @@ class CnnClassifier:
         images = prepared.detach().requires_grad_()
         scores = self.module(images).gather(1, torch.from_numpy(targets).to(self._device)[:, None]).sum()
         (gradients,) = torch.autograd.grad(scores, images)
-        return np.asarray(gradients[:, 0].cpu().numpy() / self._deviation, np.float32)
+        return np.asarray(gradients[:, 0].cpu().numpy() / self._std, np.float32)
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""
@@ -173,14 +173,14 @@ class CnnClassifier:
 
     def weights(self) -> Arrays:
         """Return the module's parameters and the normalisation."""
-        named: Arrays = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._deviation])}
+        named: Arrays = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._std])}
         for name, value in self.module.state_dict().items():
             named[name] = value.contiguous().cpu().numpy().copy()
         return named
 
     def load_weights(self, weights: Arrays) -> None:
         """Take over what `weights` returned."""
-        self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
+        self._mean, self._std = weights["input.mean"][0], weights["input.deviation"][0]
         self.module.load_state_dict({name: torch.from_numpy(weights[name]) for name in self.module.state_dict()})
         self._average.reset()
 

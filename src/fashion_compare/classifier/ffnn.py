@@ -43,9 +43,9 @@ def layers_of(configuration: FfnnConfiguration) -> list[LayerComplexity]:
 class FfnnClassifier:
     """Adapts `scratch.Network`: flattens and normalises images, walks through batches."""
 
-    def __init__(self, configuration: FfnnConfiguration, *, seed: int, mean: float, deviation: float) -> None:
+    def __init__(self, configuration: FfnnConfiguration, *, seed: int, mean: float, std: float) -> None:
         self._configuration = configuration
-        self._mean, self._deviation = np.float32(mean), np.float32(deviation)
+        self._mean, self._std = np.float32(mean), np.float32(std)
         self.network = Network(
             layer_sizes(configuration),
             seed=seed,
@@ -63,11 +63,11 @@ class FfnnClassifier:
             [self.network.parameters, *statistics], configuration.ema_decay, copy=np.copy, lerp=_lerp
         )
 
-    def prepare(self, images: Pixels) -> NDArray[np.float32]:
+    def preprocess(self, images: Pixels) -> NDArray[np.float32]:
         """Return (n, 784) float32 with the training set's mean 0 and deviation 1."""
         prepared = images.reshape(len(images), PIXELS).astype(np.float32)
         prepared -= self._mean
-        prepared /= self._deviation
+        prepared /= self._std
         return prepared
 
     def train_epoch(
@@ -111,7 +111,7 @@ class FfnnClassifier:
     def input_gradients(self, prepared: NDArray[np.float32], targets: Labels) -> NDArray[np.float32]:
         """Return the derivative of each image's target score, (n, 28, 28), per grey level."""
         gradients = self.network.input_gradient(prepared, np.eye(CLASSES, dtype=np.float32)[targets])
-        return (gradients / self._deviation).astype(np.float32).reshape(-1, 28, 28)
+        return (gradients / self._std).astype(np.float32).reshape(-1, 28, 28)
 
     def penalty(self) -> float:
         """Return l1·Σ|w| + l2·Σw²."""
@@ -120,12 +120,12 @@ class FfnnClassifier:
 
     def weights(self) -> Arrays:
         """Return what predicts, layer by layer, and the normalisation of the images."""
-        normalisation = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._deviation])}
+        normalisation = {"input.mean": np.array([self._mean]), "input.deviation": np.array([self._std])}
         return normalisation | {name: value.copy() for name, value in self._named().items()}
 
     def load_weights(self, weights: Arrays) -> None:
         """Take over what `weights` returned."""
-        self._mean, self._deviation = weights["input.mean"][0], weights["input.deviation"][0]
+        self._mean, self._std = weights["input.mean"][0], weights["input.deviation"][0]
         for name, value in self._named().items():
             if weights[name].shape != value.shape:
                 raise ValueError(f"{name} has shape {weights[name].shape}, expected {value.shape}")

@@ -39,13 +39,13 @@ class LayerComplexity:
 class Classifier(Protocol):
     """A network for (n, 28, 28) uint8 images in ten classes.
 
-    `prepared` is whatever `prepare` made of the images: normalised once with the training set's mean and
+    `preprocessed` is whatever `preprocess` made of the images: normalised once with the training set's mean and
     deviation, in the layout that the model computes with.
 
     With averaging (`ema_decay`), logits, penalty and weights are those of the averaged weights.
     """
 
-    def prepare(self, images: Pixels) -> Any:
+    def preprocess(self, images: Pixels) -> Any:
         """Return the images, grey levels 0 … 255, normalised and in the model's own layout."""
         ...
 

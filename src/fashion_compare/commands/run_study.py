@@ -63,7 +63,7 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def carry_out(study: "Study", data: tuple[str, bool], out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
+def run_study(study: "Study", data: tuple[str, bool], out: Path, engine: Engine, parts: frozenset[str] = ALL) -> None:
     """Do a study's runs that are not done yet, then collect, explain and report all that are.
 
     Args:

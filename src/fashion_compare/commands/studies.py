@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.run_study import SENSITIVITY, TUNING, Engine, carry_out, finish
+from fashion_compare.commands.run_study import SENSITIVITY, TUNING, Engine, finish, run_study
 from fashion_compare.errors import UsageError, UserError
 
 
@@ -45,7 +45,7 @@ def run(
     if seeds is not None:
         resolved = resolved.with_seeds(seeds)
         spec.check_spaces(resolved, f"--seeds {seeds}")
-    carry_out(resolved, (data, any_idx), out, where)
+    run_study(resolved, (data, any_idx), out, where)
 
 
 def sensitivity(
@@ -71,7 +71,7 @@ def sensitivity(
 
     where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = overrides.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
-    carry_out(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
+    run_study(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
 
 
 def tune(
@@ -104,7 +104,7 @@ def tune(
     tuning = overrides.with_full(resolved).tuning
     assert tuning is not None
     tuning = tuning if trials is None else tuning.model_copy(update={"trials": trials})
-    carry_out(resolved.model_copy(update={"tuning": tuning}), (data, any_idx), out, where, frozenset({TUNING}))
+    run_study(resolved.model_copy(update={"tuning": tuning}), (data, any_idx), out, where, frozenset({TUNING}))
 
 
 def report(

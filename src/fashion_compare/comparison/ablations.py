@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.comparison.paired import Scored, compare_family, verdict_of
+from fashion_compare.comparison.paired import ConfigurationScores, compare_family, verdict_of
 from fashion_compare.comparison.statistics import holm, mean_interval, paired_t_p
 
 Columns = Mapping[int, NDArray[np.float64]]
 
 
-def accuracies(held: Scored) -> Columns:
+def accuracies(held: ConfigurationScores) -> Columns:
     """Return seed → whether each test image was answered right, as numbers."""
     return held.columns["test"]["accuracy"]
 
 
-def permutation_effect(permuted: Mapping[str, Scored], baselines: Mapping[str, Scored]) -> dict[str, Any]:
+def permutation_effect(
+    permuted: Mapping[str, ConfigurationScores], baselines: Mapping[str, ConfigurationScores]
+) -> dict[str, Any]:
     """Compare each model trained on permuted pixels with its baseline, and the two changes with each other.
 
     Args:
@@ -40,7 +42,7 @@ def permutation_effect(permuted: Mapping[str, Scored], baselines: Mapping[str, S
     return found
 
 
-def learning_curve(by_size: Mapping[int, Scored]) -> list[dict[str, Any]]:
+def learning_curve(by_size: Mapping[int, ConfigurationScores]) -> list[dict[str, Any]]:
     """Return test accuracy by number of training images, ascending, each with its interval and seeds."""
     return [
         {"images": images, "seeds": held.seeds(), "accuracy": held.interval("test", "accuracy").as_dict()}
@@ -48,7 +50,7 @@ def learning_curve(by_size: Mapping[int, Scored]) -> list[dict[str, Any]]:
     ]
 
 
-def lead_by_size(a: Mapping[int, Scored], b: Mapping[int, Scored]) -> list[dict[str, Any]]:
+def lead_by_size(a: Mapping[int, ConfigurationScores], b: Mapping[int, ConfigurationScores]) -> list[dict[str, Any]]:
     """Return how far the first model is ahead of the second in test accuracy, by number of training images."""
     columns = {}
     for images in sorted(set(a) & set(b)):

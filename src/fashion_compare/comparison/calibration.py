@@ -13,12 +13,12 @@ from fashion_compare.evaluation.calibration import (
     fit_temperature,
     reliability,
 )
-from fashion_compare.evaluation.predictions import Part, Predictions
+from fashion_compare.evaluation.predictions import Predictions, Split
 
 BINS = 15
 
 
-def calibration(runs: Mapping[int, Mapping[Part, Predictions]]) -> dict[str, Any]:
+def calibration(runs: Mapping[int, Mapping[Split, Predictions]]) -> dict[str, Any]:
     """Return test calibration as it is and with a temperature fitted on validation, over a configuration's runs.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fashion_compare.comparison.head_to_head import head_to_head
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.evaluation.metrics import COMPARED, class_scores, scores
 from fashion_compare.evaluation.predictions import Predictions
 
@@ -21,7 +21,7 @@ def compare_predictions(a: Sequence[Predictions], b: Sequence[Predictions]) -> d
     """
     sides = {}
     for name, runs in (("a", a), ("b", b)):
-        sides[name] = Scored(name, name)
+        sides[name] = ConfigurationScores(name, name)
         for seed, predictions in enumerate(runs):
             sides[name].add_predictions(seed, "test", predictions)
     found: dict[str, Any] = head_to_head(sides["a"], sides["b"], dict(enumerate(zip(a, b, strict=True))))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fashion_compare.comparison.paired import Scored, compare_all_metrics, compare_family
+from fashion_compare.comparison.paired import ConfigurationScores, compare_all_metrics, compare_family
 from fashion_compare.comparison.per_class import class_differences, confusion_changes
 from fashion_compare.comparison.statistics import mcnemar_p
 from fashion_compare.evaluation.predictions import Predictions
@@ -11,7 +11,9 @@ from fashion_compare.evaluation.predictions import Predictions
 AGREEMENT = ("both_right", "only_a_right", "only_b_right", "both_wrong")
 
 
-def head_to_head(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, Predictions]]) -> dict[str, Any]:
+def head_to_head(
+    a: ConfigurationScores, b: ConfigurationScores, predictions: Mapping[int, tuple[Predictions, Predictions]]
+) -> dict[str, Any]:
     """Compare two models on the test set in everything: scores, classes, confusions, agreement, and together.
 
     Args:
@@ -30,7 +32,7 @@ def head_to_head(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictio
     }
 
 
-def agreement(a: Scored, b: Scored) -> list[dict[str, Any]]:
+def agreement(a: ConfigurationScores, b: ConfigurationScores) -> list[dict[str, Any]]:
     """Return, per common seed, how many test images both, only one, or neither gets right, and McNemar's p."""
     rows = []
     for seed in sorted(set(a.seeds()) & set(b.seeds())):
@@ -56,7 +58,9 @@ def shares(rows: Sequence[Mapping[str, int]]) -> dict[str, float]:
     return {key: sum(row[key] for row in rows) / len(rows) / images for key in AGREEMENT}
 
 
-def ensemble(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, Predictions]]) -> list[dict[str, Any]]:
+def ensemble(
+    a: ConfigurationScores, b: ConfigurationScores, predictions: Mapping[int, tuple[Predictions, Predictions]]
+) -> list[dict[str, Any]]:
     """Compare with each of two models what the mean of their probabilities reaches on the test set.
 
     Args:
@@ -67,7 +71,7 @@ def ensemble(a: Scored, b: Scored, predictions: Mapping[int, tuple[Predictions, 
     Returns:
         Accuracy and log loss, against a and against b; each metric is a family of two.
     """
-    both = Scored("ensemble", f"{a.model} and {b.model}")
+    both = ConfigurationScores("ensemble", f"{a.model} and {b.model}")
     for seed, (of_a, of_b) in predictions.items():
         mean = (of_a.probabilities + of_b.probabilities) / 2
         both.add_predictions(seed, "test", Predictions.from_probabilities(of_a.labels, mean))

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fashion_compare.comparison.paired import Scored, difference
+from fashion_compare.comparison.paired import ConfigurationScores, difference
 
 
 def sensitivity(
-    configurations: Mapping[str, Scored], changes: Mapping[str, Mapping[str, Any]], base: Scored
+    configurations: Mapping[str, ConfigurationScores],
+    changes: Mapping[str, Mapping[str, Any]],
+    base: ConfigurationScores,
 ) -> list[dict[str, Any]]:
     """Return one entry per parameter that was varied, the most influential first.
 
@@ -21,7 +23,7 @@ def sensitivity(
             that move `together` with it.
         base: the model's baseline.
     """
-    tried: dict[str, list[tuple[Scored, Any, Mapping[str, Any]]]] = {}
+    tried: dict[str, list[tuple[ConfigurationScores, Any, Mapping[str, Any]]]] = {}
     for name, change in changes.items():
         if name in configurations and set(configurations[name].seeds()) & set(base.seeds()):
             values = tried.setdefault(change["parameter"], [(base, change["from"], {})])
@@ -30,7 +32,9 @@ def sensitivity(
     return sorted(entries, key=lambda entry: -entry["span"])
 
 
-def _entry(parameter: str, values: Sequence[tuple[Scored, Any, Mapping[str, Any]]], base: Scored) -> dict[str, Any]:
+def _entry(
+    parameter: str, values: Sequence[tuple[ConfigurationScores, Any, Mapping[str, Any]]], base: ConfigurationScores
+) -> dict[str, Any]:
     """Compare all values of one parameter, over the seeds that all of them have: other seeds would decide by luck."""
     common = set.intersection(*(set(scored.seeds()) for scored, _, _ in values)) or set(base.seeds())
     held = [(scored.only(common) or scored, value, together) for scored, value, together in values]
@@ -61,7 +65,9 @@ def value_order(value: Any) -> tuple[list[float], str]:
     return ([float(part) for part in parts] if numeric else []), str(value)
 
 
-def _point(scored: Scored, base: Scored, value: Any, together: Mapping[str, Any]) -> dict[str, Any]:
+def _point(
+    scored: ConfigurationScores, base: ConfigurationScores, value: Any, together: Mapping[str, Any]
+) -> dict[str, Any]:
     accuracy = scored.interval("validation", "accuracy")
     change = None
     if scored is not base:

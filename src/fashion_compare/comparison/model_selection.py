@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fashion_compare.comparison.paired import Scored, compare_family
+from fashion_compare.comparison.paired import ConfigurationScores, compare_family
 
 
-def best_configuration(configurations: Mapping[str, Scored], base: str, *, trials: int = 0) -> dict[str, Any]:
+def best_configuration(
+    configurations: Mapping[str, ConfigurationScores], base: str, *, trials: int = 0
+) -> dict[str, Any]:
     """Return the configuration with the highest mean validation accuracy (ties: the lower validation loss).
 
     A configuration without a finished run for every seed that another one has is not eligible: a mean over other

@@ -14,19 +14,19 @@ from fashion_compare.comparison.statistics import (
     Interval,
     holm,
     mean_interval,
+    minimum_detectable_difference,
     paired_t_p,
-    probability_of_winning,
+    probability_of_improvement,
     seeds_needed,
-    sign_flip_floor,
     sign_flip_p,
-    smallest_difference_shown,
+    smallest_sign_flip_p,
 )
 from fashion_compare.evaluation.metrics import COMPARED, METRIC, influences
 from fashion_compare.evaluation.predictions import Predictions
 
 
 @dataclass
-class Scored:
+class ConfigurationScores:
     """A configuration's finished runs: for each part of the data and metric a column (images,) per seed.
 
     `answers` holds which of the `classes` each run named for each test image, beside `labels`, the right ones.
@@ -56,7 +56,7 @@ class Scored:
         """Return the seeds of the finished runs."""
         return sorted(self.columns["test"]["accuracy"]) if self.columns else []
 
-    def only(self, seeds: Set[int]) -> "Scored | None":
+    def only(self, seeds: Set[int]) -> "ConfigurationScores | None":
         """Return the same with the runs of some seeds alone; None when it has none of them."""
         if not seeds & set(self.seeds()):
             return None
@@ -71,7 +71,9 @@ class Scored:
         return mean_interval([self.columns[part][metric][seed] for seed in self.seeds()])
 
 
-def difference(a: Scored, b: Scored, part: str, metric: str) -> tuple[list[int], list[float], Interval]:
+def difference(
+    a: ConfigurationScores, b: ConfigurationScores, part: str, metric: str
+) -> tuple[list[int], list[float], Interval]:
     """Return the common seeds, the paired differences a - b, and their mean with its interval."""
     seeds = sorted(set(a.seeds()) & set(b.seeds()))
     columns = [a.columns[part][metric][seed] - b.columns[part][metric][seed] for seed in seeds]
@@ -80,7 +82,7 @@ def difference(a: Scored, b: Scored, part: str, metric: str) -> tuple[list[int],
 
 
 def compare_family(
-    pairs: Sequence[tuple[Scored, Scored]], part: str, metric: str, *, family: int = 0
+    pairs: Sequence[tuple[ConfigurationScores, ConfigurationScores]], part: str, metric: str, *, family: int = 0
 ) -> list[dict[str, Any]]:
     """Compare each (a, b) of a family on one metric; Holm's correction runs over the family.
 
@@ -113,7 +115,7 @@ def verdict_of(gain: float, p_holm: float | None, seeds: int) -> str:
 
 
 def _comparison(
-    row: tuple[Scored, Scored, list[int], list[float], Interval],
+    row: tuple[ConfigurationScores, ConfigurationScores, list[int], list[float], Interval],
     *,
     metric: str,
     part: str,
@@ -141,11 +143,11 @@ def _comparison(
         "p_holm": p_holm,
         "family": family,
         "p_sign_flip": sign_flip_p(differences) if len(seeds) <= 16 else None,
-        "sign_flip_floor": sign_flip_floor(len(seeds)),
-        "sign_flip_can_decide": family * sign_flip_floor(len(seeds)) <= LEVEL,
-        "probability_better": probability_of_winning([sign * d for d in differences]),
-        "smallest_difference_shown": smallest_difference_shown(differences, family),
-        "no_difference_larger_than": furthest
+        "smallest_sign_flip_p": smallest_sign_flip_p(len(seeds)),
+        "sign_flip_can_reject": family * smallest_sign_flip_p(len(seeds)) <= LEVEL,
+        "probability_of_improvement": probability_of_improvement([sign * d for d in differences]),
+        "minimum_detectable_difference": minimum_detectable_difference(differences, family),
+        "equivalence_bound": furthest
         if verdict == "undecided" and negligible is not None and furthest <= negligible
         else None,
         "seeds_needed": None if decided else seeds_needed(differences, family),
@@ -153,7 +155,9 @@ def _comparison(
     }
 
 
-def compare_all_metrics(pairs: Sequence[tuple[Scored, Scored]], part: str) -> list[dict[str, Any]]:
+def compare_all_metrics(
+    pairs: Sequence[tuple[ConfigurationScores, ConfigurationScores]], part: str
+) -> list[dict[str, Any]]:
     """Compare a family on every metric; each metric is a family of its own.
 
     A metric that is undefined for one of them, as the AUC where all images are of one class, is left out.

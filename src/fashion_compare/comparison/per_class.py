@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_compare.comparison.paired import Scored, verdict_of
+from fashion_compare.comparison.paired import ConfigurationScores, verdict_of
 from fashion_compare.comparison.statistics import holm, mean_interval, paired_t_p
 from fashion_compare.evaluation.influence import CLASS_METRICS, class_influence
 
@@ -13,7 +13,7 @@ from fashion_compare.evaluation.influence import CLASS_METRICS, class_influence
 CONFUSIONS = 6
 
 
-def class_differences(a: Scored, b: Scored) -> list[dict[str, Any]]:
+def class_differences(a: ConfigurationScores, b: ConfigurationScores) -> list[dict[str, Any]]:
     """Return a's difference from b in precision, recall and F1 of each class on the test set.
 
     Holm's correction runs over the classes, for each metric by itself.
@@ -42,7 +42,7 @@ def class_differences(a: Scored, b: Scored) -> list[dict[str, Any]]:
     return rows
 
 
-def confusion_changes(a: Scored, b: Scored) -> list[dict[str, Any]]:
+def confusion_changes(a: ConfigurationScores, b: ConfigurationScores) -> list[dict[str, Any]]:
     """Return the confusions (images of one class called another) that differ most between a and b on the test set.
 
     Numbers are shares of the images of the confused class. A difference below zero is a confusion that a mends, one
@@ -87,7 +87,7 @@ def confusion_changes(a: Scored, b: Scored) -> list[dict[str, Any]]:
     return rows
 
 
-def _common(a: Scored, b: Scored) -> list[int]:
+def _common(a: ConfigurationScores, b: ConfigurationScores) -> list[int]:
     return sorted(set(a.seeds()) & set(b.seeds()))
 
 

@@ -35,7 +35,7 @@ class Interval:
         return {
             "mean": self.mean,
             "interval": [self.low, self.high],
-            "deviation_over_seeds": self.deviation,
+            "std_over_seeds": self.deviation,
             "covers": self.covers,
         }
 
@@ -100,7 +100,7 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-12))
 
 
-def sign_flip_floor(n: int) -> float:
+def smallest_sign_flip_p(n: int) -> float:
     """Return the smallest two-sided p that n seeds can reach, 2/2ⁿ."""
     return float(2.0 ** (1 - n))
 
@@ -127,13 +127,13 @@ def mcnemar_p(only_a: int, only_b: int) -> float:
     return float(stats.binomtest(only_a, only_a + only_b).pvalue)
 
 
-def probability_of_winning(differences: Sequence[float]) -> float:
+def probability_of_improvement(differences: Sequence[float]) -> float:
     """Return the share of seeds in which the first is higher, ties counting half."""
     d = np.asarray(differences)
     return float(np.mean((d > 0) + 0.5 * (d == 0)))
 
 
-def smallest_difference_shown(differences: Sequence[float], comparisons: int) -> float | None:
+def minimum_detectable_difference(differences: Sequence[float], comparisons: int) -> float | None:
     """Return the mean difference at which these seeds, with this spread, would have reached p = 0.05.
 
     Corrected for `comparisons` as Holm's first step is; None when there is no spread to judge by, as below two seeds

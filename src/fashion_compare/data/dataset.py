@@ -44,7 +44,7 @@ EVALUATION_IMAGES = 5_000
 _COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
 _ITEM_SHAPES = {TRAIN_IMAGES: (28, 28), TRAIN_LABELS: (), TEST_IMAGES: (28, 28), TEST_LABELS: ()}
 _STAND_IN_SEEDS = {"train": 1, "test": 2}
-FASHION_MNIST, STAND_IN = "fashion-mnist", "garments"
+FASHION_MNIST, SYNTHETIC = "fashion-mnist", "garments"
 # Of other data in the same format: 235 MB of images.
 _MAXIMUM_COUNT = 300_000
 # Second words of the seed, behind the ten classes' own.
@@ -59,7 +59,7 @@ class Dataset:
     Attributes:
         name: ``fashion-mnist``, ``garments``, or ``idx-`` and 12 digits of the SHA-256 of the four files' own.
         source: where it was read from, for people.
-        is_stand_in: True for ``garments``: every page and file that shows its numbers must say so.
+        is_synthetic: True for ``garments``: every page and file that shows its numbers must say so.
         class_names: index is the label.
         sha256: file name → SHA-256 of the uncompressed file; for the stand-in of the bytes drawn.
         split_sha256: of the validation indices as little-endian int64.
@@ -73,7 +73,7 @@ class Dataset:
 
     name: str
     source: str
-    is_stand_in: bool
+    is_synthetic: bool
     class_names: tuple[str, ...]
     sha256: dict[str, str]
     split_sha256: str
@@ -96,7 +96,7 @@ def load(source: Source, *, expected_sha256: Mapping[str, str] = SHA256) -> Data
         DataError: a file is missing or damaged, or is not Fashion-MNIST though other data was not asked for.
     """
     if source.directory is None:
-        name, (arrays, sha256) = STAND_IN, _drawn()
+        name, (arrays, sha256) = SYNTHETIC, _drawn()
     else:
         arrays, sha256 = _read(source.directory, None if source.kind == "other" else expected_sha256)
         name = FASHION_MNIST if sha256 == expected_sha256 else _named_by(sha256)
@@ -107,7 +107,7 @@ def load(source: Source, *, expected_sha256: Mapping[str, str] = SHA256) -> Data
     return Dataset(
         name=name,
         source=source.description,
-        is_stand_in=name == STAND_IN,
+        is_synthetic=name == SYNTHETIC,
         class_names=class_names(name),
         sha256=sha256,
         split_sha256=hashlib.sha256(validation.astype("<i8").tobytes()).hexdigest(),
@@ -122,14 +122,14 @@ def load(source: Source, *, expected_sha256: Mapping[str, str] = SHA256) -> Data
 
 def class_names(data: str) -> tuple[str, ...]:
     """Return what the ten classes are called in the data of that name."""
-    known = data in (FASHION_MNIST, STAND_IN)
+    known = data in (FASHION_MNIST, SYNTHETIC)
     return CLASS_NAMES if known else tuple(f"class {label}" for label in range(len(CLASS_NAMES)))
 
 
 def notes(dataset: Dataset) -> list[str]:
     """Return what people should know about the data before work starts."""
     lines = []
-    if dataset.name not in (FASHION_MNIST, STAND_IN):
+    if dataset.name not in (FASHION_MNIST, SYNTHETIC):
         lines.append(f"These are not Fashion-MNIST but other data in its format, {dataset.name}.")
     for part, labels in (("training", dataset.train_labels), ("test", dataset.test_labels)):
         absent = sorted(set(range(len(dataset.class_names))) - set(labels.tolist()))

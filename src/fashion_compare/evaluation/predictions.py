@@ -13,8 +13,8 @@ from fashion_compare.classifier.interface import Labels, Logits
 from fashion_compare.errors import UserError
 from fashion_compare.store import load_npz
 
-Part = Literal["train", "validation", "test"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class Predictions:
         return one_vs_rest_auc(self.labels, self.probabilities)
 
 
-def load_predictions(path: Path) -> dict[Part, Predictions]:
+def load_predictions(path: Path) -> dict[Split, Predictions]:
     """Return the predictions saved in an ``.npz`` file: the test set's, the validation set's and the training part's.
 
     Raises:
         UserError: it is missing, damaged, or labels and logits do not fit.
     """
-    names = {part: "" if part == "test" else f"{part}_" for part in PARTS}
+    names = {part: "" if part == "test" else f"{part}_" for part in SPLITS}
     arrays = load_npz(path, [f"{prefix}{kind}" for prefix in names.values() for kind in ("labels", "logits")])
     parts = {part: Predictions(arrays[f"{prefix}labels"], arrays[f"{prefix}logits"]) for part, prefix in names.items()}
     for part, held in parts.items():

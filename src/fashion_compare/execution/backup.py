@@ -22,7 +22,7 @@ MOST_BYTES = 100 << 30
 # Of the time that a study takes: what saving may take at most, for no run is handed out meanwhile.
 MOST_SAVING = 0.05
 # Directories of a study's parts, which have runs as the study itself has.
-PARTS = {"sensitivity", "tuning", "experiments"}
+SPLITS = {"sensitivity", "tuning", "experiments"}
 # What tarfile ends in when a file is no archive (thousands of headers that announce each other are a recursion, a size
 # may be any number), and members whose names are in each other's way.
 _DAMAGE = (
@@ -280,7 +280,7 @@ def _defines_run(path: PurePath) -> bool:
 
     None of these directories holds another, so that replacing a run replaces nothing else.
     """
-    parts = path.parts[1:] if path.parts[0] in PARTS else path.parts
+    parts = path.parts[1:] if path.parts[0] in SPLITS else path.parts
     return len(parts) == 4 and parts[0] in CONFIGURATIONS and bool(re.fullmatch(r"seed-\d+", parts[2]))
 
 

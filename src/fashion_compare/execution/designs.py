@@ -14,7 +14,7 @@ from fashion_compare.execution.ablation_runs import experiment_runs
 from fashion_compare.execution.plan import plan
 from fashion_compare.runs.run import Run
 from fashion_compare.store.yaml_loader import number
-from fashion_compare.study.search_space import text, value_at
+from fashion_compare.study.search_space import hashable_value, value_at
 from fashion_compare.study.settings import changed
 from fashion_compare.study.spec import BASELINE, Study, is_tuned
 
@@ -40,7 +40,7 @@ def grid_points(study: Study) -> list[GridPoint]:
             for value in values:
                 configured = changed(study.models[model][BASELINE], {parameter: value}, f"sensitivity of {parameter}")
                 if configured not in known:
-                    named = str(text(value))
+                    named = str(hashable_value(value))
                     # Variations cannot have names like this.
                     found.append(GridPoint(model, parameter, f"{parameter}={named}", configured))
                     known.append(configured)

@@ -31,4 +31,4 @@ def root_of(out: Path, name: str, dataset: Dataset) -> Path:
     """Return the directory of the study of that name; on other data than Fashion-MNIST it has a name of its own."""
     if dataset.name == FASHION_MNIST:
         return out / name
-    return out / f"{name}-{'stand-in' if dataset.is_stand_in else dataset.name}"
+    return out / f"{name}-{'stand-in' if dataset.is_synthetic else dataset.name}"

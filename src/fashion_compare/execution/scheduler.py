@@ -79,11 +79,11 @@ def run_all(
             outcome.done_before.append(run.label)
         else:
             todo.append(run)
-    work = _Work(outcome, on_note, Tracker(runs), on_progress)
+    work = _Session(outcome, on_note, Tracker(runs), on_progress)
     waiting = deque(todo)
-    while waiting or work.suspects:
+    while waiting or work.retry_queue:
         # Suspects first and one by one: a run that takes its worker down would take others along.
-        queue = deque([work.suspects.popleft()]) if work.suspects else waiting
+        queue = deque([work.retry_queue.popleft()]) if work.retry_queue else waiting
         width = min(workers, len(queue))
         with open_pool(width) as pool:
             _work_through(queue, pool, width, gpu_runs, work)
@@ -92,14 +92,14 @@ def run_all(
 
 
 @dataclass
-class _Work:
-    """How runs ended, and the suspects among them: those whose worker died or that ran out of memory."""
+class _Session:
+    """How runs ended, and the retry_queue among them: those whose worker died or that ran out of memory."""
 
     outcome: Outcome
     on_note: Callable[[str], None]
     tracker: Tracker
     on_progress: Callable[[Snapshot], None]
-    suspects: deque[Run] = field(default_factory=deque)
+    retry_queue: deque[Run] = field(default_factory=deque)
     losses: Counter[str] = field(default_factory=Counter)
 
     def show(self, in_flight: Iterable[Run] = ()) -> None:
@@ -108,7 +108,7 @@ class _Work:
             self.tracker.update(run)
         self.on_progress(self.tracker.snapshot())
 
-    def _lost(self, run: Run, reason: str, *, by_its_settings: bool = True) -> None:
+    def _retry_or_fail(self, run: Run, reason: str, *, by_its_settings: bool = True) -> None:
         """Put a run among the suspects, or give it up."""
         self.losses[run.label] += 1
         if self.losses[run.label] > RETRIES:
@@ -119,7 +119,7 @@ class _Work:
             )
         else:
             self.on_note(f"{run.label}: {reason}; trying again alone")
-            self.suspects.append(run)
+            self.retry_queue.append(run)
 
     def settle(self, run: Run, future: "Future[RunRecord]") -> bool:
         """Record how a run ended; return whether it was lost, so that its pool should get no more."""
@@ -131,7 +131,7 @@ class _Work:
         try:
             record = future.result()
         except BrokenProcessPool:
-            self._lost(run, "its worker process died (out of memory?)")
+            self._retry_or_fail(run, "its worker process died (out of memory?)")
             return True
         except DiskError:
             # The others would meet it as well, an epoch later; finished epochs are kept.
@@ -143,11 +143,11 @@ class _Work:
         except Exception as error:  # noqa: BLE001 - whatever one run meets, the others go on, and the reason is kept
             # torch has no exception of its own for the processor's memory.
             if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
-                self._lost(run, "it ran out of memory")
+                self._retry_or_fail(run, "it ran out of memory")
                 return True
             if "CUDA error" in str(error):
                 # It stays with the process, which the local pool ends: every later run of it would meet the same.
-                self._lost(run, "its GPU failed", by_its_settings=False)
+                self._retry_or_fail(run, "its GPU failed", by_its_settings=False)
                 return True
             self.outcome.failures[run.label] = f"unexpected {type(error).__name__}: {UserError(str(error))}"
         else:
@@ -157,10 +157,10 @@ class _Work:
         return False
 
 
-def _work_through(queue: deque[Run], pool: Executor, width: int, gpu_runs: int, work: _Work) -> None:
+def _work_through(queue: deque[Run], pool: Executor, width: int, gpu_runs: int, work: _Session) -> None:
     """Keep `width` runs going until the queue is empty or one was lost, then wait for the others.
 
-    No more are handed over than there are workers, so that those in flight when a worker dies are all suspects.
+    No more are handed over than there are workers, so that those in flight when a worker dies are all retry_queue.
     """
     in_flight: dict[Future[RunRecord], Run] = {}
     lost = False

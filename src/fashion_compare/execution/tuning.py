@@ -20,10 +20,10 @@ from fashion_compare.runs.run import Run
 from fashion_compare.store import make_directory, read_json, write_json
 from fashion_compare.store.yaml_loader import numbers
 from fashion_compare.study.overrides import with_variation
-from fashion_compare.study.search_space import Range, Space, rounded, text
+from fashion_compare.study.search_space import Range, Space, hashable_value, rounded
 from fashion_compare.study.settings import changed
 from fashion_compare.study.spec import BASELINE, TUNED, Study
-from fashion_compare.training import Epoch, below_bar
+from fashion_compare.training import Epoch, is_pruned
 
 _DIRECTORY = "tuning"
 # At least so many trials are drawn at random, and as many have to end before any is held to what others reached.
@@ -51,7 +51,9 @@ class Trial:
     @property
     def pruned(self) -> bool:
         """Whether it was stopped because others were further by then."""
-        return self.record is not None and below_bar(self.run.directory.read_metrics(), dict(self.run.bar))
+        return self.record is not None and is_pruned(
+            self.run.directory.read_metrics(), dict(self.run.pruning_thresholds)
+        )
 
     @property
     def accuracy(self) -> float | None:
@@ -110,9 +112,9 @@ class Tuner:
         count = min(tuning.batch, tuning.trials - len(earlier))
         if count <= 0:
             return []
-        bar = _bar(earlier, tuning.epochs)
+        thresholds = median_thresholds(earlier, tuning.epochs)
         proposed = _ask(self._space, earlier, count, seed=tuning.seed + len(earlier))
-        new = [self._trial(len(earlier) + k, settings, bar, None) for k, settings in enumerate(proposed)]
+        new = [self._trial(len(earlier) + k, settings, thresholds, None) for k, settings in enumerate(proposed)]
         self._write([*earlier, *new])
         return new
 
@@ -121,7 +123,10 @@ class Tuner:
         trials = self.trials()
         if any(trial.run.label in failures for trial in trials):
             self._write(
-                [self._trial(t.number, t.settings, t.run.bar, failures.get(t.run.label, t.failure)) for t in trials]
+                [
+                    self._trial(t.number, t.settings, t.run.pruning_thresholds, failures.get(t.run.label, t.failure))
+                    for t in trials
+                ]
             )
 
     @property
@@ -156,7 +161,7 @@ class Tuner:
         return {**trial.settings, "epochs": self.study.tuning.epochs}
 
     def _trial(
-        self, number: int, settings: dict[str, Any], bar: Sequence[tuple[int, float]], failure: str | None
+        self, number: int, settings: dict[str, Any], thresholds: Sequence[tuple[int, float]], failure: str | None
     ) -> Trial:
         tuning = self.study.tuning
         assert tuning is not None
@@ -166,12 +171,15 @@ class Tuner:
         place = self.root / _DIRECTORY
         run = Run(
             self.model, f"trial-{number:04d}", configuration, tuning.seed, self.study.training_images,
-            self.source, place, self.data, bar=tuple(bar),
+            self.source, place, self.data, pruning_thresholds=tuple(thresholds),
         )  # fmt: skip
         return Trial(number, settings, run, failure, read_finished(run))
 
     def _write(self, trials: Sequence[Trial]) -> None:
-        proposals = [{"settings": trial.settings, "bar": trial.run.bar, "failure": trial.failure} for trial in trials]
+        proposals = [
+            {"settings": trial.settings, "bar": trial.run.pruning_thresholds, "failure": trial.failure}
+            for trial in trials
+        ]
         make_directory(self._path.parent)
         write_json(self._path, {"space": _described(self._space), "proposals": proposals})
 
@@ -239,22 +247,23 @@ def _reached(trial: Trial) -> list[float]:
     return [float(best) for best in np.maximum.accumulate(history)]
 
 
-def _bar(trials: Sequence[Trial], epochs: int) -> list[tuple[int, float]]:
+def median_thresholds(trials: Sequence[Trial], epochs: int) -> list[tuple[int, float]]:
     """Return what a new trial's best so far has to reach: epoch by epoch the median of the trials that got so far.
 
-    Half of the epochs are free: a learning rate that falls late must not lose against one that never falls. The bar is
-    set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has the same.
+    Half of the epochs are free: a learning rate that falls late must not lose against one that never falls. The
+    thresholds are set when the trial is proposed, so that no worker needs to know of the others, and a resumed one has
+    the same.
     Source: the median rule of Golovin et al., Google Vizier (2017), section 3.2.2.
     """
     ended = [_reached(trial) for trial in trials if trial.record is not None]
     if len(ended) < _RANDOM_TRIALS:
         return []
-    bar = []
+    thresholds = []
     for epoch in range(max(1, epochs // 2), epochs):
         reached = [history[epoch] for history in ended if len(history) > epoch]
         if reached:
-            bar.append((epoch, float(np.median(reached))))
-    return bar
+            thresholds.append((epoch, float(np.median(reached))))
+    return thresholds
 
 
 def _ask(space: Space, trials: Sequence[Trial], count: int, *, seed: int) -> list[dict[str, Any]]:
@@ -274,7 +283,7 @@ def _ask(space: Space, trials: Sequence[Trial], count: int, *, seed: int) -> lis
         reached = _reached(trial) if trial.record is not None else []
         study.add_trial(
             optuna.trial.create_trial(
-                params={name: text(trial.settings[name]) for name in axes},
+                params={name: hashable_value(trial.settings[name]) for name in axes},
                 distributions=axes,
                 state=states.FAIL if trial.record is None else states.PRUNED if trial.pruned else states.COMPLETE,
                 value=trial.accuracy,
@@ -289,7 +298,7 @@ def _distribution(axis: Any) -> Any:
     import optuna
 
     if not isinstance(axis, Range):
-        return optuna.distributions.CategoricalDistribution([text(value) for value in axis])
+        return optuna.distributions.CategoricalDistribution([hashable_value(value) for value in axis])
     kind: Any = optuna.distributions.IntDistribution if axis.whole else optuna.distributions.FloatDistribution
     return kind(axis.low, axis.high, log=axis.scale == "log")
 
@@ -297,5 +306,5 @@ def _distribution(axis: Any) -> Any:
 def _value(axis: Any, value: Any) -> Any:
     """Return an axis's value from what optuna says."""
     if not isinstance(axis, Range):
-        return next(choice for choice in axis if text(choice) == value)
+        return next(choice for choice in axis if hashable_value(choice) == value)
     return value if axis.whole else min(max(rounded(value), axis.low), axis.high)

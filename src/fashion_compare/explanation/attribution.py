@@ -42,5 +42,5 @@ def explain(
             from fashion_compare.explanation.gradcam import grad_cam
 
             cnn = cast("CnnClassifier", classifier)
-            return grad_cam(cnn.module, cnn.prepare(images), targets, cnn.architecture.target_layer, method)[1]
+            return grad_cam(cnn.module, cnn.preprocess(images), targets, cnn.architecture.target_layer, method)[1]
     raise AssertionError(method)

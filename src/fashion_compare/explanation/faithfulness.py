@@ -70,7 +70,7 @@ def perturbation_curves(
     rank = rank.reshape(images.shape)
 
     def probability(shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-        logits = classifier.logits(classifier.prepare(images * shown))
+        logits = classifier.logits(classifier.preprocess(images * shown))
         return softmax(logits)[np.arange(n), targets]
 
     counts = range(0, pixels + 1, _STEP)

@@ -105,7 +105,7 @@ def make_gallery(classifiers: Mapping[str, Classifier], images: Images, labels: 
     """
     index, reason = choose(labels, logits)
     shown, label = images[index], labels[index]
-    scores = {model: held.logits(held.prepare(shown)) for model, held in classifiers.items()}
+    scores = {model: held.logits(held.preprocess(shown)) for model, held in classifiers.items()}
     predicted = {model: score.argmax(axis=1).astype(np.int64) for model, score in scores.items()}
 
     def maps_for(targets: Mapping[str, Labels]) -> dict[str, dict[str, Maps]]:

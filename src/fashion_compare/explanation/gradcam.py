@@ -87,13 +87,13 @@ def place(coarse: Heat, field: ReceptiveField, shape: tuple[int, ...]) -> Heat:
     Linear between centres; beyond the outermost centres the edge value goes on to the rim of their receptive
     fields, and outside of those, where no unit looks, the heat is zero.
     """
-    rows = placing(coarse.shape[1], field, shape[0])
-    columns = placing(coarse.shape[2], field, shape[1])
+    rows = interpolation_weights(coarse.shape[1], field, shape[0])
+    columns = interpolation_weights(coarse.shape[2], field, shape[1])
     placed: Heat = np.einsum("yi,nij,xj->nyx", rows, coarse, columns).astype(np.float32)
     return placed
 
 
-def placing(units: int, field: ReceptiveField, pixels: int) -> NDArray[np.float64]:
+def interpolation_weights(units: int, field: ReceptiveField, pixels: int) -> NDArray[np.float64]:
     """Return (pixels, units): how much each unit counts at each pixel, along one axis."""
     position = (np.arange(pixels) - field.start) / field.step
     inside = np.abs(position - (units - 1) / 2) * field.step <= (units - 1) / 2 * field.step + (field.size - 1) / 2

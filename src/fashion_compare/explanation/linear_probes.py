@@ -36,7 +36,7 @@ def representations(model: str, classifier: Classifier, images: Images) -> dict[
 
 
 def _of_ffnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
-    values = classifier.prepare(images)
+    values = classifier.preprocess(images)
     found: dict[str, NDArray[np.float32]] = {}
     for layer in classifier.network.layers:
         values = layer.forward(values, training=False)
@@ -53,7 +53,7 @@ def _of_cnn(classifier: Any, images: Images) -> dict[str, NDArray[np.float32]]:
 
     stages = _stages(classifier.module)
     found: dict[str, NDArray[np.float32]] = {}
-    outputs = outputs_of(classifier.module, classifier.prepare(images), set(stages.values()))
+    outputs = outputs_of(classifier.module, classifier.preprocess(images), set(stages.values()))
     for stage, layer in stages.items():
         values = outputs[layer]
         if values.ndim == 4 and values[0].numel() > _MOST_FEATURES:
@@ -80,7 +80,9 @@ def _stages(module: Any) -> dict[str, str]:
     return stages
 
 
-def readout(features: NDArray[np.float32], labels: Labels, test_features: NDArray[np.float32]) -> NDArray[np.int64]:
+def linear_probe(
+    features: NDArray[np.float32], labels: Labels, test_features: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Return what a linear readout, fitted to `features` by ridge regression on the classes, answers for the others.
 
     Closed form on standardised features: no training that could be stopped too soon or too late.

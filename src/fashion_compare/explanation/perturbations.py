@@ -19,7 +19,7 @@ Answers = Callable[[Images], Labels]
 
 
 @dataclass(frozen=True)
-class Probe:
+class Perturbation:
     """One way to change images.
 
     Attributes:
@@ -44,22 +44,22 @@ class Probe:
             yield from self.change(images, amount)
 
 
-def probe(answers: Answers, images: Images, labels: Labels, probe: Probe) -> NDArray[np.float32]:
+def accuracy_under(answers: Answers, images: Images, labels: Labels, perturbation: Perturbation) -> NDArray[np.float32]:
     """Return the share of variants that is answered right, for each amount and image.
 
     Args:
         answers: from (n, 28, 28) uint8 images to the (n,) classes that a network gives them.
         images: (n, 28, 28) uint8.
         labels: (n,) the right classes.
-        probe: what is done to the images.
+        perturbation: what is done to the images.
 
     Returns:
         (amounts, n), from 0 to 1. The mean over images is the accuracy at that amount.
     """
     return np.stack(
         [
-            np.mean([answers(variant) == labels for variant in probe.variants(images, amount)], axis=0)
-            for amount in probe.amounts
+            np.mean([answers(variant) == labels for variant in perturbation.variants(images, amount)], axis=0)
+            for amount in perturbation.amounts
         ]
     ).astype(np.float32)
 
@@ -149,12 +149,12 @@ def _occlusion(images: Images, amount: float) -> Iterator[Images]:
         yield covered
 
 
-PROBES = (
-    Probe("shift", "pixels", (0, 1, 2, 3, 4, 5, 6), 0, _shift),
-    Probe("rotation", "degrees", (0, 5, 10, 15, 20, 30, 45, 60, 90), 0, _rotation),
-    Probe("scale", "factor", (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5), 1, _scale),
-    Probe("noise", "grey levels (standard deviation)", (0, 8, 16, 32, 64, 96), 0, _noise),
-    Probe("blur", "pixels (standard deviation)", (0, 0.5, 1, 1.5, 2, 3), 0, _blur),
-    Probe("contrast", "factor", (1, 0.8, 0.6, 0.4, 0.2, 0.1), 1, _contrast),
-    Probe("occlusion", "pixels (side of the square)", (0, 4, 8, 12, 16), 0, _occlusion),
+PERTURBATIONS = (
+    Perturbation("shift", "pixels", (0, 1, 2, 3, 4, 5, 6), 0, _shift),
+    Perturbation("rotation", "degrees", (0, 5, 10, 15, 20, 30, 45, 60, 90), 0, _rotation),
+    Perturbation("scale", "factor", (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5), 1, _scale),
+    Perturbation("noise", "grey levels (standard deviation)", (0, 8, 16, 32, 64, 96), 0, _noise),
+    Perturbation("blur", "pixels (standard deviation)", (0, 0.5, 1, 1.5, 2, 3), 0, _blur),
+    Perturbation("contrast", "factor", (1, 0.8, 0.6, 0.4, 0.2, 0.1), 1, _contrast),
+    Perturbation("occlusion", "pixels (side of the square)", (0, 4, 8, 12, 16), 0, _occlusion),
 )

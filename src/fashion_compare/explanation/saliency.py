@@ -40,7 +40,7 @@ class Integrated:
 
 def input_gradients(classifier: Classifier, images: Images, targets: Labels) -> Maps:
     """Return the gradient of each image's score before softmax for its target, (n, 28, 28), per grey level."""
-    return classifier.input_gradients(classifier.prepare(images), targets)
+    return classifier.input_gradients(classifier.preprocess(images), targets)
 
 
 def integrated_gradients(
@@ -75,10 +75,10 @@ def _integrate(
     """Return an image's map, the difference of the scores, what the map misses of it, and the steps taken."""
 
     def scores(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        return classifier.logits(classifier.prepare(_faded(image, shares)))[:, target].astype(np.float64)
+        return classifier.logits(classifier.preprocess(_faded(image, shares)))[:, target].astype(np.float64)
 
     def gradients(shares: NDArray[np.float64]) -> Maps:
-        return classifier.input_gradients(classifier.prepare(_faded(image, shares)), np.full(len(shares), target))
+        return classifier.input_gradients(classifier.preprocess(_faded(image, shares)), np.full(len(shares), target))
 
     edges = np.linspace(0, 1, _FIRST_STEPS + 1)
     at_edge, in_middle = scores(edges), gradients((edges[:-1] + edges[1:]) / 2)

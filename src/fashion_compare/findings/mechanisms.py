@@ -120,10 +120,10 @@ def permuted(model: str, row: Mapping[str, Any]) -> list[Finding]:
     change = f"{_interval(row, points)} points of test accuracy over {len(row['seeds'])} seeds"
     if row["verdict"] in ("better", "worse"):
         text = f"With all pixels in one other random order, trained anew, the {model} gets {row['verdict']}: {change}."
-    elif row["no_difference_larger_than"] is not None:
+    elif row["equivalence_bound"] is not None:
         text = (
             f"The order of the pixels does not matter to the {model}: with all of them in one other random order, "
-            f"trained anew, no difference larger than {100 * row['no_difference_larger_than']:.2f} points ({change})."
+            f"trained anew, no difference larger than {100 * row['equivalence_bound']:.2f} points ({change})."
         )
     else:
         return []

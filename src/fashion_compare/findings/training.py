@@ -15,7 +15,7 @@ from fashion_compare.findings.wording import (
     points,
     relative_rise,
     setting,
-    where_it_holds,
+    test_set_caveat,
 )
 
 # Confusions below this share of two classes' images are not worth a sentence.
@@ -209,7 +209,7 @@ def winner(head_to_head: Mapping[str, Any]) -> list[Finding]:
         a, b = row["a"], row["b"]
         names = f"{a['model']} ({a['configuration']}) against {b['model']} ({b['configuration']})"
         if row["verdict"] in ("better", "worse"):
-            where = where_it_holds(row["interval"])
+            where = test_set_caveat(row["interval"])
             text = (
                 f"{names}: the {a['model']} is {row['verdict']}{where}, by {difference} over {len(row['seeds'])} seeds."
             )

@@ -97,6 +97,6 @@ def finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> 
     return {"id": rule, "model": model, "text": text, "values": values}
 
 
-def where_it_holds(interval: Sequence[float]) -> str:
+def test_set_caveat(interval: Sequence[float]) -> str:
     """Say so when a verdict, which the seeds decide, is one on these images alone: the interval has zero in it."""
     return " on these images" if interval[0] <= 0 <= interval[1] else ""

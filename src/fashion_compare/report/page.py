@@ -38,7 +38,7 @@ from fashion_compare.findings.wording import (
 )
 from fashion_compare.report import sentences
 from fashion_compare.report.figures import draw_all
-from fashion_compare.report.figures.style import Drawn, standalone
+from fashion_compare.report.figures.style import RenderedFigure, standalone
 from fashion_compare.report.inputs import Saved, read_saved
 from fashion_compare.report.policy import classes_for_styles, content_security_policy
 from fashion_compare.report.study_diff import beside
@@ -161,7 +161,7 @@ def _json(content: Mapping[str, Any]) -> Markup:
 
 def _render(
     results: Mapping[str, Any],
-    drawings: Mapping[str, Drawn],
+    drawings: Mapping[str, RenderedFigure],
     runs: Saved,
     root: Path,
     other: Mapping[str, Any] | None,

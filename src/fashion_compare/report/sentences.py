@@ -16,7 +16,7 @@ from fashion_compare.findings.wording import (
     points,
     score_interval,
     setting,
-    where_it_holds,
+    test_set_caveat,
 )
 
 # What a ranking of parameters tried one at a time does not say by itself.
@@ -36,7 +36,7 @@ CLASS_SCORES = {
 
 def data_notice(data: Mapping[str, Any]) -> str:
     """Return what has to be said wherever numbers are that are not about Fashion-MNIST; empty where they are."""
-    if data["is_stand_in"]:
+    if data["is_synthetic"]:
         return "These numbers are NOT about Fashion-MNIST. The study ran on “garments”, a stand-in drawn by code."
     if data["name"] != "fashion-mnist":
         return (
@@ -49,7 +49,7 @@ def data_notice(data: Mapping[str, Any]) -> str:
 def run_command(study_file: str, data: Mapping[str, Any]) -> str:
     """Return the command that makes the runs again, on the same data."""
     command = f"fashion-compare run {shlex.quote(study_file)}"
-    if data["is_stand_in"]:
+    if data["is_synthetic"]:
         return f"{command} --data synthetic"
     return command if data["name"] == "fashion-mnist" else f"{command} --data DIR --any-idx"
 
@@ -84,7 +84,7 @@ def headline(results: Mapping[str, Any]) -> str:
         f"comparing {what}"
     )
     if row["verdict"] in ("better", "worse"):
-        where = where_it_holds(row["interval"])
+        where = test_set_caveat(row["interval"])
         return f"The {ahead['model']} beats the {behind['model']}{where}: {said} over {seeds(row)}."
     reason = (
         f"but {seeds(row)} do not decide it"
@@ -113,13 +113,13 @@ def seeds(row: Mapping[str, Any]) -> str:
 def verdict(row: Mapping[str, Any]) -> str:
     """Return what one comparison decides, in a few words."""
     if row["verdict"] in ("better", "worse"):
-        return f"{row['verdict']}{where_it_holds(row['interval'])}"
+        return f"{row['verdict']}{test_set_caveat(row['interval'])}"
     if row["verdict"] == "no verdict":
         return f"no verdict with {seeds(row)}"
     if _without_difference(row):
         return "no difference in any seed"
-    if row["no_difference_larger_than"] is not None:
-        return f"no difference larger than {METRIC[row['metric']].format_size(row['no_difference_larger_than'])}"
+    if row["equivalence_bound"] is not None:
+        return f"no difference larger than {METRIC[row['metric']].format_size(row['equivalence_bound'])}"
     needed = row["seeds_needed"]
     return f"not decidable with {seeds(row)}" + (f" ({needed} for an even chance)" if needed else "")
 
@@ -129,7 +129,7 @@ def evidence(row: Mapping[str, Any]) -> str:
     if row["verdict"] == "no verdict":
         return (
             f"{seeds(row)}: too few to see how much differences vary, so no verdict; 3 or more give one; the "
-            f"sign-flip p cannot fall below {chance(row['sign_flip_floor'])}"
+            f"sign-flip p cannot fall below {chance(row['smallest_sign_flip_p'])}"
         )
     parts = [seeds(row)]
     if row["p"] is not None:
@@ -137,13 +137,15 @@ def evidence(row: Mapping[str, Any]) -> str:
     if row["p_holm"] is not None:
         parts.append(f"Holm over {row['family']}: {chance(row['p_holm'])}")
     if row["p_sign_flip"] is not None:
-        floor = f"sign-flip p = {chance(row['p_sign_flip'])}, which cannot fall below {chance(row['sign_flip_floor'])}"
-        parts.append(floor + ("" if row["sign_flip_can_decide"] else " and so cannot decide under Holm"))
-    parts.append(f"ahead in {percent(row['probability_better'], 0)} of seeds")
+        floor = (
+            f"sign-flip p = {chance(row['p_sign_flip'])}, which cannot fall below {chance(row['smallest_sign_flip_p'])}"
+        )
+        parts.append(floor + ("" if row["sign_flip_can_reject"] else " and so cannot decide under Holm"))
+    parts.append(f"ahead in {percent(row['probability_of_improvement'], 0)} of seeds")
     if _without_difference(row):
         return "; ".join(parts)
     if row["verdict"] == "undecided":
-        smallest = row["smallest_difference_shown"]
+        smallest = row["minimum_detectable_difference"]
         if smallest is not None:
             metric = METRIC[row["metric"]]
             possible = not metric.percent or smallest <= 1
@@ -155,7 +157,7 @@ def evidence(row: Mapping[str, Any]) -> str:
             if needed
             else "how many seeds would settle this one cannot be said, or is over 1,000"
         )
-    elif where_it_holds(row["interval"]):
+    elif test_set_caveat(row["interval"]):
         parts.append("decided for these images; with others it may be nothing, for the interval reaches zero")
     return "; ".join(parts)
 
@@ -168,9 +170,11 @@ def _without_difference(row: Mapping[str, Any]) -> bool:
 def change_in_words(rows: list[Mapping[str, Any]]) -> str:
     """Return what a variation improved and what it made worse, metric by metric, with how sure that is."""
     better = [
-        METRIC_NAMES[row["metric"]] + where_it_holds(row["interval"]) for row in rows if row["verdict"] == "better"
+        METRIC_NAMES[row["metric"]] + test_set_caveat(row["interval"]) for row in rows if row["verdict"] == "better"
     ]
-    worse = [METRIC_NAMES[row["metric"]] + where_it_holds(row["interval"]) for row in rows if row["verdict"] == "worse"]
+    worse = [
+        METRIC_NAMES[row["metric"]] + test_set_caveat(row["interval"]) for row in rows if row["verdict"] == "worse"
+    ]
     open_ = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] in ("undecided", "no verdict")]
     said = []
     if better:
@@ -188,7 +192,7 @@ def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> s
     said = []
     for verdict_word in ("better", "worse"):
         names = [
-            f"{class_names[row['class']]} {points(row['mean'])}{where_it_holds(row['interval'])}"
+            f"{class_names[row['class']]} {points(row['mean'])}{test_set_caveat(row['interval'])}"
             for row in f1
             if row["verdict"] == verdict_word
         ]

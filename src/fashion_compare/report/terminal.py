@@ -10,7 +10,7 @@ from fashion_compare.report.console_table import ConsoleTable, Row
 def summary_table(results: Mapping[str, Any]) -> ConsoleTable:
     """Return a table of every configuration: test scores, the difference from the baseline, and the verdict."""
     title = f"{results['study']['name']} on {results['dataset']['name']}"
-    if results["dataset"]["is_stand_in"]:
+    if results["dataset"]["is_synthetic"]:
         title += " - a STAND-IN, not Fashion-MNIST"
     elif results["dataset"]["name"] != "fashion-mnist":
         title += " - other data, not Fashion-MNIST"

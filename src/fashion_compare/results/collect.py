@@ -14,7 +14,7 @@ from fashion_compare.comparison.calibration import calibration
 from fashion_compare.comparison.head_to_head import head_to_head
 from fashion_compare.comparison.hyperparameters import sensitivity
 from fashion_compare.comparison.model_selection import best_configuration
-from fashion_compare.comparison.paired import Scored, compare_all_metrics, compare_family
+from fashion_compare.comparison.paired import ConfigurationScores, compare_all_metrics, compare_family
 from fashion_compare.comparison.per_class import class_differences, confusion_changes
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.errors import UserError
@@ -34,7 +34,7 @@ def describe_dataset(dataset: Dataset, study: Study) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "source": dataset.source,
-        "is_stand_in": dataset.is_stand_in,
+        "is_synthetic": dataset.is_synthetic,
         "class_names": list(dataset.class_names),
         "sha256": dict(sorted(dataset.sha256.items())),
         "split_sha256": dataset.split_sha256,
@@ -152,7 +152,7 @@ def with_explanations(results: dict[str, Any], study: Study, root: Path) -> dict
 
 
 def _gain(
-    finished: Mapping[str, Scored], best: Mapping[str, Any] | None, comparisons: list[dict[str, Any]]
+    finished: Mapping[str, ConfigurationScores], best: Mapping[str, Any] | None, comparisons: list[dict[str, Any]]
 ) -> dict[str, Any] | None:
     """Compare on the test set what tuning found with the best configuration made by hand.
 
@@ -171,7 +171,7 @@ def _gain(
     return next(iter(compare_family([pair], "test", "accuracy", family=len(finished) - 1)), None)
 
 
-def _calibration(finished: Mapping[str, Scored], name: str, root: Path) -> dict[str, Any]:
+def _calibration(finished: Mapping[str, ConfigurationScores], name: str, root: Path) -> dict[str, Any]:
     held = finished[name]
     runs = {
         seed: load_predictions(RunDirectory(run_path(root, held.model, name, seed)).predictions)
@@ -180,7 +180,7 @@ def _calibration(finished: Mapping[str, Scored], name: str, root: Path) -> dict[
     return {"configuration": name, **calibration(runs)}
 
 
-def _test_predictions(held: Scored, seed: int, root: Path) -> Predictions:
+def _test_predictions(held: ConfigurationScores, seed: int, root: Path) -> Predictions:
     return load_predictions(RunDirectory(run_path(root, held.model, held.name, seed)).predictions)["test"]
 
 
@@ -192,7 +192,9 @@ def _ratios(models: Mapping[str, Any]) -> dict[str, float] | None:
     return {cost: models["cnn"]["complexity"][cost] / models["ffnn"]["complexity"][cost] for cost in costs}
 
 
-def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def _head_to_head(
+    finished: Mapping[str, Mapping[str, ConfigurationScores]], best: Mapping[str, Any], root: Path
+) -> dict[str, Any]:
     """Compare the two models: baseline with baseline, best with best (one comparison where those are the same)."""
     if not {"ffnn", "cnn"} <= best.keys():
         return {}
@@ -212,7 +214,7 @@ def _head_to_head(finished: Mapping[str, Mapping[str, Scored]], best: Mapping[st
 
 
 def _missing(
-    study: Study, scored: Mapping[str, Mapping[str, tuple[Scored, Any]]], failures: Mapping[str, str]
+    study: Study, scored: Mapping[str, Mapping[str, tuple[ConfigurationScores, Any]]], failures: Mapping[str, str]
 ) -> list[str]:
     """Return the labels of the runs that were planned and have neither ended nor failed."""
     return [

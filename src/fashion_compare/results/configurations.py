@@ -7,17 +7,22 @@ import numpy as np
 
 from fashion_compare.classifier import layers_of
 from fashion_compare.comparison.learning_curves import fitting
-from fashion_compare.comparison.paired import Scored
+from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.evaluation.metrics import COMPARED, METRIC
-from fashion_compare.evaluation.predictions import PARTS
+from fashion_compare.evaluation.predictions import SPLITS
 from fashion_compare.runs.run import run_path
 from fashion_compare.store import RunDirectory
-from fashion_compare.study.search_space import text
+from fashion_compare.study.search_space import hashable_value
 from fashion_compare.study.spec import BASELINE, Study, is_tuned
 
 
 def _summarise(
-    study: Study, root: Path, name: str, change: dict[str, Any] | None, held: Scored, entries: list[dict[str, Any]]
+    study: Study,
+    root: Path,
+    name: str,
+    change: dict[str, Any] | None,
+    held: ConfigurationScores,
+    entries: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Return a configuration's entry: what it is, its runs, their mean, and intervals of what has them."""
     model = held.model
@@ -31,7 +36,7 @@ def _summarise(
     if not entries:
         return summary
     summary["mean"] = {
-        part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in METRIC} for part in PARTS
+        part: {metric: _mean([entry[part][metric] for entry in entries]) for metric in METRIC} for part in SPLITS
     }
     summary["mean"]["confusion"] = np.mean([entry["confusion"] for entry in entries], axis=0).tolist()
     summary["mean"]["per_class"] = [
@@ -78,7 +83,7 @@ def _complexity(configuration: Any) -> dict[str, Any]:
 def _changes(study: Study, model: str) -> dict[str, dict[str, Any]]:
     """Return variation → the parameter that it is about, its values in baseline and variation, and what moves along."""
     settings = {
-        name: {field: text(getattr(configuration, field)) for field in type(configuration).model_fields}
+        name: {field: hashable_value(getattr(configuration, field)) for field in type(configuration).model_fields}
         for name, configuration in study.models[model].items()
     }
     base = settings[BASELINE]

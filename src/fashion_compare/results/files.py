@@ -8,7 +8,7 @@ from typing import Any
 
 from fashion_compare.errors import UserError
 from fashion_compare.evaluation.metrics import METRIC
-from fashion_compare.evaluation.predictions import PARTS
+from fashion_compare.evaluation.predictions import SPLITS
 from fashion_compare.execution.designs import all_runs
 from fashion_compare.results.schema import check, recorded_failures
 from fashion_compare.store import read_json, write_json, write_text
@@ -60,7 +60,7 @@ def _table(results: Mapping[str, Any]) -> str:
         for name, configuration in held["configurations"].items():
             for run in configuration["runs"]:
                 shared = {key: run[key] for key in ("dataset", "seed", "epochs", "best_epoch", "seconds")}
-                for part in PARTS:
+                for part in SPLITS:
                     numbers = {metric: run[part][metric] for metric in METRIC}
                     writer.writerow({"model": model, "configuration": name, "part": part, **shared, **numbers})
     return out.getvalue()

@@ -23,11 +23,11 @@ from fashion_compare.results.schema_explanations import (
 )
 from fashion_compare.results.schema_runs import Configuration, ModelResults
 from fashion_compare.results.schema_searches import GlobalSensitivity, Sensitivity, Tuning
-from fashion_compare.runs.record import Entry, Model, Part
+from fashion_compare.runs.record import Entry, Model, Split
 from fashion_compare.store import read_json, to_json
 from fashion_compare.validation_errors import sentence
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Dataset(Entry):
@@ -37,11 +37,11 @@ class Dataset(Entry):
         str, Field(pattern="^(fashion-mnist|garments|idx-[0-9a-f]{12})$", description="garments is the stand-in")
     ]
     source: str
-    is_stand_in: bool
+    is_synthetic: bool
     class_names: list[str]
     sha256: dict[str, str]
     split_sha256: str
-    counts: dict[Part, int]
+    counts: dict[Split, int]
 
 
 class Study(Entry):
@@ -83,7 +83,7 @@ class CostRatios(Entry):
 class Results(Entry):
     """The content of results.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     study: Study
     dataset: Dataset
     environment: dict[str, Any]

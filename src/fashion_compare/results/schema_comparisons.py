@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fashion_compare.results.schema_runs import Metric, Pair
-from fashion_compare.runs.record import Entry, Model, Part
+from fashion_compare.runs.record import Entry, Model, Split
 
 
 class Side(Entry):
@@ -20,7 +20,7 @@ class Comparison(Entry):
 
     a: Side
     b: Side
-    part: Part
+    part: Split
     metric: Metric
     seeds: list[int]
     differences: Annotated[list[float], Field(description="one per seed")]
@@ -31,11 +31,11 @@ class Comparison(Entry):
     p_holm: float | None
     family: Annotated[int, Field(description="comparisons that Holm's correction runs over")]
     p_sign_flip: Annotated[float | None, Field(description="exact; None above 16 seeds")]
-    sign_flip_floor: float
-    sign_flip_can_decide: bool
-    probability_better: Annotated[float, Field(description="share of seeds in which a is better, ties half")]
-    smallest_difference_shown: float | None
-    no_difference_larger_than: Annotated[
+    smallest_sign_flip_p: float
+    sign_flip_can_reject: bool
+    probability_of_improvement: Annotated[float, Field(description="share of seeds in which a is better, ties half")]
+    minimum_detectable_difference: float | None
+    equivalence_bound: Annotated[
         float | None, Field(description="when nothing is decided and the interval is within what is worth speaking of")
     ]
     seeds_needed: int | None

@@ -7,7 +7,7 @@ from typing_extensions import TypeAliasType
 
 from fashion_compare.evaluation import metrics
 from fashion_compare.evaluation.metrics import COMPARED, METRIC, METRICS
-from fashion_compare.runs.record import Entry, Part, RunRecord
+from fashion_compare.runs.record import Entry, RunRecord, Split
 
 Pair = tuple[float, float]
 
@@ -89,7 +89,7 @@ class Estimate(Entry):
 
     mean: float
     interval: Pair
-    deviation_over_seeds: float | None
+    std_over_seeds: float | None
     covers: Literal["seeds and images", "images only"]
 
 
@@ -150,7 +150,7 @@ class Configuration(Entry):
     complexity: Complexity
     runs: list[ScoredRun]
     mean: dict[str, Any] | None = None
-    interval: dict[Part, dict[Metric, Estimate]] | None = None
+    interval: dict[Split, dict[Metric, Estimate]] | None = None
     fitting: Fitting | None = None
 
 

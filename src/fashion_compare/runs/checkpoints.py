@@ -34,7 +34,7 @@ def load_classifier(configuration: Configuration, directory: RunDirectory) -> Cl
         UserError: the weights cannot be read or belong to another network.
     """
     # Mean and deviation of the training images come with the weights.
-    classifier = build(configuration, seed=0, mean=0.0, deviation=1.0)
+    classifier = build(configuration, seed=0, mean=0.0, std=1.0)
     try:
         classifier.load_weights(best_weights(directory))
     except (KeyError, ValueError, RuntimeError) as error:

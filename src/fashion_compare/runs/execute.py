@@ -41,7 +41,16 @@ def execute(run: Run, on_epoch: Callable[[Epoch], None] = lambda _: None, datase
     images = permuted_pixels(images) if run.permuted else images
     images = held_out(images, *run.fold) if run.fold else images
     device = choose_device(run.device) if run.model == "cnn" else "cpu"
-    train(run.configuration, run.seed, images, directory, on_epoch, notes.append, bar=dict(run.bar), device=device)
+    train(
+        run.configuration,
+        run.seed,
+        images,
+        directory,
+        on_epoch,
+        notes.append,
+        pruning_thresholds=dict(run.pruning_thresholds),
+        device=device,
+    )
     record = record_of(run, device, notes)
     write_json(directory.result, record.model_dump())
     shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)

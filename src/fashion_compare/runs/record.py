@@ -10,7 +10,7 @@ from fashion_compare.store import RunDirectory, read_json
 from fashion_compare.validation_errors import sentence
 
 Model = Literal["ffnn", "cnn"]
-Part = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test"]
 # What records of format 1 hold besides: scores as they were computed then.
 _SCORES_OF_FORMAT_1 = frozenset({"train", "validation", "test", "per_class", "confusion"})
 

@@ -32,7 +32,7 @@ class Run:
         data: hashes that must hold for the data, part of the run's identity.
         permuted: whether it sees the pixels in another order.
         fold: (fold, folds) when it holds out that fold of the training images, and predicts it for the test set.
-        bar: epoch → validation accuracy that has to be reached by its end, or the run ends there.
+        pruning_thresholds: epoch → validation accuracy that has to be reached by its end, or the run ends there.
         device: where a cnn computes, as `--device` names it; no part of the run's identity, for results agree.
     """
 
@@ -46,7 +46,7 @@ class Run:
     data: dict[str, Any]
     permuted: bool = False
     fold: tuple[int, int] | None = None
-    bar: tuple[tuple[int, float], ...] = ()
+    pruning_thresholds: tuple[tuple[int, float], ...] = ()
     device: str = "cpu"
 
     @property
@@ -64,7 +64,11 @@ class Run:
         """Everything that defines the run: what is done already under the same identity is not done again."""
         identity = run_identity(self.configuration, self.seed, self.data, self.training_images)
         # Only what is out of the ordinary, so that all other runs keep the identity that they always had.
-        special = {"permuted": self.permuted, "fold": list(self.fold or ()), "bar": [list(step) for step in self.bar]}
+        special = {
+            "permuted": self.permuted,
+            "fold": list(self.fold or ()),
+            "bar": [list(step) for step in self.pruning_thresholds],
+        }
         return identity | {name: value for name, value in special.items() if value}
 
     def claim(self) -> None:

@@ -72,7 +72,7 @@ def rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def text(value: Any) -> Any:
+def hashable_value(value: Any) -> Any:
     """Return layer sizes as text, such as 256-128, so that values of one kind sort; anything else as it is."""
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else value
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from fashion_compare.classifier.configuration import Configuration, no_effect
 from fashion_compare.errors import UsageError, nearest
-from fashion_compare.study.search_space import Range, Sensitivity, Space, Tuning, ends, text, value_at
+from fashion_compare.study.search_space import Range, Sensitivity, Space, Tuning, ends, hashable_value, value_at
 from fashion_compare.study.settings import changed, check_effect
 
 # Configurations of a space that are made to see whether they can be.
@@ -82,7 +82,7 @@ def _check_axis(base: Configuration, field: str, axis: Range | tuple[Any, ...], 
     """Refuse a setting that does not exist, or not with such values, or a value twice (0.001 and 1e-3)."""
     values = [getattr(changed(base, {field: value}, where), field) for value in ends(axis)]
     if len(set(values)) < len(values) and not written:
-        shown = ", ".join(str(text(value)) for value in ends(axis))
+        shown = ", ".join(str(hashable_value(value)) for value in ends(axis))
         raise UsageError(f"{where}: got {shown}, expected each value once")
 
 

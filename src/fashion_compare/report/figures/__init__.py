@@ -16,11 +16,11 @@ from fashion_compare.report.figures import (
     scores,
     tuning,
 )
-from fashion_compare.report.figures.style import Drawn
+from fashion_compare.report.figures.style import RenderedFigure
 from fashion_compare.report.inputs import Saved
 
 
-def draw_all(results: Mapping[str, Any], runs: Saved, root: Path) -> dict[str, Drawn]:
+def draw_all(results: Mapping[str, Any], runs: Saved, root: Path) -> dict[str, RenderedFigure]:
     """Draw every figure that the results allow.
 
     Args:
@@ -64,7 +64,7 @@ def draw_all(results: Mapping[str, Any], runs: Saved, root: Path) -> dict[str, D
     return {drawing.name: drawing for drawing in drawings}
 
 
-def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[Drawn]:
+def _draw_mechanisms(results: Mapping[str, Any], root: Path) -> list[RenderedFigure]:
     """Draw what experiments and explanations allow."""
     drawings = []
     if results["mechanisms"]:

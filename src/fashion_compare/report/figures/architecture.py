@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fashion_compare.report.figures.style import GRID, INK, MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.figures.style import GRID, INK, MODEL_COLOURS, Rows, new_figure, rendered
 
 _IMAGE = (1, 28, 28)
 # Squares drawn of a stack, and how far each is behind the one before it, in pixels.
@@ -19,7 +19,7 @@ _BETWEEN = 13.0
 _LENGTH = 215.0
 
 
-@drawn
+@rendered
 def architecture(model: str, layers: Sequence[Mapping[str, Any]]) -> tuple[str, Figure, Rows, str]:
     """What an image is turned into by each layer, with the layer's parameters on the way."""
     stages = [("image", _IMAGE, None)] + [

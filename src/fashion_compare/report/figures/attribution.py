@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fashion_compare.classifier.interface import Arrays
 from fashion_compare.explanation.attribution import METHODS
 from fashion_compare.findings.wording import difference_interval
-from fashion_compare.report.figures.style import CLASS_COLOURS, INK, MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.figures.style import CLASS_COLOURS, INK, MODEL_COLOURS, Rows, new_figure, rendered
 
 # Below zero blue, above it red, nothing at zero, and from there on as opaque as the value is large: maps with a sign on
 # any background. An odd number of steps, so that one of them is zero.
@@ -24,7 +24,7 @@ SIGNED = LinearSegmentedColormap.from_list(
 _METHOD_COLOURS = dict(zip(METHODS["cnn"], (CLASS_COLOURS[i] for i in (0, 4, 2, 6, 5)), strict=True))
 
 
-@drawn
+@rendered
 def faithfulness(model: str, found: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Deletion and insertion curves of a model's methods and of the controls."""
     methods = [held["method"] for held in found["methods"]]
@@ -58,7 +58,7 @@ def faithfulness(model: str, found: Mapping[str, Any]) -> tuple[str, Figure, Row
     return f"faithfulness-{model}", figure, rows, caption
 
 
-@drawn
+@rendered
 def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """How alike maps stay when layers get random weights, from the last one on."""
     figure = new_figure(7.4, 2.9)
@@ -98,7 +98,7 @@ def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "randomisation", figure, rows, caption
 
 
-@drawn
+@rendered
 def reliability(calibration: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Accuracy by confidence, as it is and with the temperature."""
     figure = new_figure(7.2, 3.4)
@@ -126,7 +126,7 @@ def reliability(calibration: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]
     return "reliability", figure, rows, caption
 
 
-@drawn
+@rendered
 def averages(arrays: Arrays, class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
     """The mean test image of each class, and the mean maps."""
     maps = {name.removeprefix("maps/"): value for name, value in arrays.items() if name.startswith("maps/")}
@@ -151,7 +151,7 @@ def averages(arrays: Arrays, class_names: Sequence[str]) -> tuple[str, Figure, R
     return "averages", figure, rows, caption
 
 
-@drawn
+@rendered
 def first_layer(model: str, weights: NDArray[Any]) -> tuple[str, Figure, Rows, str]:
     """A network's first-layer weights as images."""
     columns = min(16, len(weights))

@@ -14,12 +14,12 @@ from fashion_compare.report.figures.style import (
     MODEL_COLOURS,
     Rows,
     cell_colours,
-    drawn,
     new_figure,
+    rendered,
 )
 
 
-@drawn
+@rendered
 def confusion(
     model: str, configuration: str, counts: Sequence[Sequence[float]], class_names: Sequence[str]
 ) -> tuple[str, Figure, Rows, str]:
@@ -53,7 +53,7 @@ def confusion(
     return f"confusion-{model}", figure, rows, caption
 
 
-@drawn
+@rendered
 def per_class(held: Mapping[str, Mapping[str, Any]], class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
     """F1 of each class for one configuration of each model, seeds as small points."""
     figure = new_figure(7.2, 2.9)
@@ -78,7 +78,7 @@ def per_class(held: Mapping[str, Mapping[str, Any]], class_names: Sequence[str])
     return "per-class", figure, rows, caption
 
 
-@drawn
+@rendered
 def roc(
     model: str,
     configuration: str,

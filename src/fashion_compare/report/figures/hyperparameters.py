@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fashion_compare.comparison.hyperparameters import value_order
 from fashion_compare.findings.wording import parameter_name, score_interval, setting
-from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, drawn, new_figure, percent_ends
+from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, new_figure, percent_ends, rendered
 
 _COLUMNS = 3
 # From so many values on, a parameter has a curve.
@@ -20,7 +20,7 @@ def has_curves(results: Mapping[str, Any]) -> bool:
     return any(len(entry["points"]) >= CURVE for entries in results["sensitivity"].values() for entry in entries)
 
 
-@drawn
+@rendered
 def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Validation accuracy over each parameter's values, both models in one panel, the widest span first."""
     entries = [(model, entry) for model, held in results["sensitivity"].items() for entry in held]
@@ -73,7 +73,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "sensitivity-curves", figure, rows, caption
 
 
-@drawn
+@rendered
 def indices(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """First-order and total Sobol indices of each parameter, a panel for each model."""
     held = results["global_sensitivity"]

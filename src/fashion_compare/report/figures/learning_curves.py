@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, drawn, log_ticks, new_figure
+from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, log_ticks, new_figure, rendered
 
 # Where a loss of exactly 0 is drawn on a log axis, which has no 0.
 _NO_LOSS = 1e-4
 
 
-@drawn
+@rendered
 def learning_curves(
     histories: Mapping[str, Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]], metric: str
 ) -> tuple[str, Figure, Rows, str]:

@@ -15,15 +15,15 @@ from fashion_compare.report.figures.style import (
     Rows,
     cell_colours,
     draw_interval,
-    drawn,
     new_figure,
     percent_ends,
+    rendered,
 )
 
 _COLUMNS = 4
 
 
-@drawn
+@rendered
 def probes(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Accuracy on changed test images, a panel for each way to change them, both models in it."""
     rows = [
@@ -66,7 +66,7 @@ def probes(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "probes", figure, rows, caption
 
 
-@drawn
+@rendered
 def shifts(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Accuracy on shifted test images alone: small enough for the first screen."""
     figure = new_figure(4.4, 3.3)
@@ -88,7 +88,7 @@ def shifts(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "shifts", figure, rows, caption
 
 
-@drawn
+@rendered
 def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Accuracy for each shift down and to the right, a map a model."""
     figure = new_figure(3.5 * len(mechanisms), 3.3)
@@ -115,7 +115,7 @@ def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "shift-maps", figure, rows, caption
 
 
-@drawn
+@rendered
 def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """How well a linear readout of each layer tells the classes apart."""
     rows = [
@@ -142,7 +142,7 @@ def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "layers", figure, rows, caption
 
 
-@drawn
+@rendered
 def permutation(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """What training and testing with all pixels in another order changes."""
     rows = [
@@ -164,7 +164,7 @@ def permutation(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "permutation", figure, rows, caption
 
 
-@drawn
+@rendered
 def training_sizes(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Test accuracy against the number of training images, and the cnn's lead."""
     found = results["experiments"]

@@ -12,15 +12,15 @@ from fashion_compare.report.figures.style import (
     MODEL_COLOURS,
     Rows,
     draw_interval,
-    drawn,
     log_ticks,
     new_figure,
     percent_ends,
+    rendered,
 )
 from fashion_compare.report.sentences import trained_on
 
 
-@drawn
+@rendered
 def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration of both models, seeds as points, means with intervals."""
     rows = [
@@ -41,7 +41,7 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "overview", figure, rows, caption
 
 
-@drawn
+@rendered
 def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration over the seconds that one training took."""
     tested = _test_accuracy(results)
@@ -75,7 +75,7 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "cost", figure, rows, caption
 
 
-@drawn
+@rendered
 def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[str, Figure, Rows, str]:
     """Each variation's paired difference from its baseline on the test set."""
     chosen = [row for row in results["comparisons"] if row["metric"] == metric]
@@ -110,7 +110,7 @@ def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[st
     return f"differences-{metric}", figure, rows, caption
 
 
-@drawn
+@rendered
 def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """What each value tried of each parameter did to validation accuracy."""
     rows = [
@@ -149,7 +149,7 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     return "sensitivity", figure, rows, caption
 
 
-@drawn
+@rendered
 def complexity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Parameters and multiply-accumulates of each layer, both models."""
     rows = [

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from fashion_compare.explanation.saliency import Maps
 from fashion_compare.report.figures.attribution import SIGNED, draw_picture
-from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, new_figure, rendered
 
 
-@drawn
+@rendered
 def explanation(
     title: str,
     image: NDArray[np.uint8],

@@ -64,7 +64,7 @@ SETTINGS: Any = {
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RenderedFigure:
     """A figure: its file name's stem, its SVG, the data behind it, and what it shows in words."""
 
     name: str
@@ -73,14 +73,14 @@ class Drawn:
     caption: str
 
 
-def drawn(draw: Callable[..., tuple[str, Figure, Rows, str]]) -> Callable[..., Drawn]:
+def rendered(draw: Callable[..., tuple[str, Figure, Rows, str]]) -> Callable[..., RenderedFigure]:
     """Run a drawing function in the project's style and turn its figure into SVG."""
 
     @wraps(draw)
-    def styled(*arguments: Any) -> Drawn:
+    def styled(*arguments: Any) -> RenderedFigure:
         with mpl.rc_context(SETTINGS):
             name, figure, rows, caption = draw(*arguments)
-            return Drawn(name, to_svg(figure, caption), rows, caption)
+            return RenderedFigure(name, to_svg(figure, caption), rows, caption)
 
     return styled
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, drawn, new_figure
+from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, new_figure, rendered
 
 
 def has_trials(results: Mapping[str, Any]) -> bool:
@@ -15,7 +15,7 @@ def has_trials(results: Mapping[str, Any]) -> bool:
     )
 
 
-@drawn
+@rendered
 def tuning_curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     """Best validation accuracy over trials spent, a panel for each model."""
     rows = [
