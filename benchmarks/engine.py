@@ -32,6 +32,7 @@ from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import read_json, write_json
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 
 ALONE = {"alone-1": 1, "alone-2": 2}
 
@@ -87,7 +88,7 @@ def measure(way: str, study: str, workers: int, out: Path) -> dict[str, Any]:
     started = time.perf_counter()
     source = sources.resolve()
     dataset = dataset_of(source)
-    runs = plan(resolved, source, data_identity(dataset), out)
+    runs = plan(StudyContext(resolved, data_identity(dataset), out, source))
     if way in ALONE:
         for run in runs:
             timed_execute(run, ALONE[way])

@@ -34,6 +34,7 @@ from fashion_compare.runs.record import RunRecord
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import save_arrays, write_atomically, write_json
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 
 # Split of the data → what its arrays' names begin with in predictions.npz.
 PREFIXES = ("", "validation_", "train_")
@@ -111,7 +112,7 @@ def measure(root: Path, arguments: argparse.Namespace, found: dict[str, Any]) ->
     dataset = Dataset(name, "no images", True, CLASS_NAMES, {name: "0" * 64}, "0" * 64, *part, *part, *part)
     with timed("plan_s", found):
         study = spec.parse_study(study_text(arguments.configurations, arguments.seeds), "many")
-        runs = plan(study, None, data_identity(dataset), root)
+        runs = plan(StudyContext(study, data_identity(dataset), root))
         described = describe_dataset(dataset, study)
     scheduler.execute = partial(simulated, images=arguments.images)
     width, open_pool = arguments.workers, local_pool
@@ -124,7 +125,7 @@ def measure(root: Path, arguments: argparse.Namespace, found: dict[str, Any]) ->
         outcome = scheduler.run_all(runs, workers=width, open_pool=open_pool, on_progress=show)
     assert len(outcome.trained) == len(runs), outcome.failures
     with timed("collect_s", found):
-        collected = collect(study, described, root)
+        collected = collect(StudyContext(study, described.identity, root), described)
     with timed("write_s", found):
         write_results(collected, root)
     if arguments.report:

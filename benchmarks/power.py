@@ -53,9 +53,9 @@ def verdicts(points: float, seeds: int, studies: int, family: int) -> tuple[int,
     found = {"better": 0, "worse": 0}
     for _ in range(studies):
         (row,) = compare_family([study(generator, shift, seeds, 0.0)], "test", "accuracy", family=family)
-        if row["verdict"] in found:
-            found[row["verdict"]] += 1
-    return found["better"], found["worse"]
+        if row.verdict in found:
+            found[row.verdict] += 1
+    return found.better, found.worse
 
 
 def favourites(taste: float, seeds: int, studies: int) -> tuple[float, int, int]:
@@ -69,11 +69,11 @@ def favourites(taste: float, seeds: int, studies: int) -> tuple[float, int, int]
     disagreement, decided, beyond = 0.0, 0, 0
     for _ in range(studies):
         a, b = study(generator, 0.0, seeds, taste)
-        disagreement += float((a.columns["test"]["accuracy"][0] != b.columns["test"]["accuracy"][0]).mean())
+        disagreement += float((a.per_image.test["accuracy"][0] != b.per_image.test["accuracy"][0]).mean())
         (row,) = compare_family([(a, b)], "test", "accuracy")
-        if row["verdict"] in ("better", "worse"):
+        if row.verdict in ("better", "worse"):
             decided += 1
-            beyond += not row["interval"][0] <= 0 <= row["interval"][1]
+            beyond += not row.interval[0] <= 0 <= row.interval[1]
     return disagreement / studies, decided, beyond
 
 

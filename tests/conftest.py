@@ -10,6 +10,14 @@ from fashion_compare.data.dataset import CLASS_NAMES, Dataset
 from tests.programs import end_all
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests of the browser, and else those of one file, be one worker's where `--dist loadgroup` is given."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            in_browser = "browser" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("browser" if in_browser else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def tiny_dataset() -> Dataset:
     """400 training, 100 validation and 200 test images: a blurry random prototype a class, and noise.

@@ -1,4 +1,4 @@
-"""The program as a person runs it: in a process of its own, on the stand-in, from a folder of its own."""
+"""The program as a person runs it: in a process of its own, on the synthetic data, from a folder of its own."""
 
 import json
 import os
@@ -107,16 +107,16 @@ def finished(home: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def root(home: Path, finished: "subprocess.CompletedProcess[str]") -> Path:
-    return home / "runs" / "tiny-stand-in"
+    return home / "runs" / "tiny-synthetic"
 
 
 def test_without_data_and_network_run_ends_on_the_stand_in(
     finished: "subprocess.CompletedProcess[str]", root: Path
 ) -> None:
-    """The main job ends, and terminal, results.json and report say that it ran on a stand-in."""
+    """The main job ends, and terminal, results.json and report say that it ran on synthetic data."""
     assert finished.returncode == 0, finished.stderr
-    assert "STAND-IN" in finished.stderr
-    assert "STAND-IN" in finished.stdout
+    assert "SYNTHETIC" in finished.stderr
+    assert "SYNTHETIC" in finished.stdout
     assert f"{RUNS} trained, 0 done before, 0 failed" in finished.stdout
     results = json.loads((root / "results.json").read_text())
     assert results["dataset"]["is_synthetic"] is True
@@ -156,7 +156,7 @@ def test_status_tells_how_far_a_study_is(home: Path, root: Path, tmp_path: Path)
     assert (
         call(home, "status", str(root)).stdout == f"{RUNS} of {RUNS} runs done, 0 failed, 0 begun; nobody works on it\n"
     )
-    stopped = tmp_path / "tiny-stand-in"
+    stopped = tmp_path / "tiny-synthetic"
     shutil.copytree(root, stopped)
     (stopped / "ffnn" / "baseline" / "seed-0" / "result.json").unlink()
     shutil.rmtree(stopped / "cnn" / "baseline")
@@ -183,7 +183,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(home: Path, root: Pat
     assert again.returncode == 0, again.stderr
     assert f"{RUNS - done_before} trained, {done_before} done before" in again.stdout
     for path in root.rglob("weights.safetensors"):
-        other = home / "stopped" / "tiny-stand-in" / path.relative_to(root)
+        other = home / "stopped" / "tiny-synthetic" / path.relative_to(root)
         assert other.read_bytes() == path.read_bytes()
 
 
@@ -209,7 +209,7 @@ def test_a_failing_run_is_reported_and_the_others_are_kept(home: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "1 trained, 0 done before, 1 failed" in done.stdout
     assert re.search(r"diverging/seed-0 failed: .*non-finite loss in epoch \d+ at step \d+", done.stderr)
-    root = home / "runs" / "failing-stand-in"
+    root = home / "runs" / "failing-synthetic"
     assert json.loads((root / "results.json").read_text())["failures"][0]["run"] == "ffnn/diverging/seed-0"
     assert "non-finite loss" in (root / "report.html").read_text()
     assert "failed" in call(home, "report", str(root)).stdout
@@ -246,7 +246,7 @@ def test_explanations_are_made_again_without_training(home: Path, root: Path, tm
     done = call(home, "explain", str(copy))
     assert done.returncode == 0, done.stderr
     before, after = (json.loads((path / "results.json").read_text()) for path in (root, copy))
-    for section in ("gallery", "mechanisms", "probe_leads", "faithfulness"):
+    for section in ("gallery", "robustness", "robustness_differences", "faithfulness"):
         assert after[section]
         assert after[section] == before[section]
     assert {path: path.stat().st_mtime_ns for path in runs} == runs
@@ -268,9 +268,9 @@ def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Pat
     with np.load(run / "predictions.npz") as saved:
         np.testing.assert_allclose(said["logits"], saved["logits"][17], rtol=1e-4, atol=1e-5)
         assert said["label"] == saved["labels"][17]
-        assert said["answer"] == saved["logits"][17].argmax()
+        assert said["predicted"] == saved["logits"][17].argmax()
     assert (run / "explanations" / "image-17.svg").read_text().startswith("<svg")
-    assert ("right" in done.stdout) == (said["answer"] == said["label"])
+    assert ("right" in done.stdout) == (said["predicted"] == said["label"])
     # A name that looks like the beginning of a formula is a name.
     picture = tmp_path / "mine$_^.png"
     matplotlib.image.imsave(picture, np.pad(np.ones((20, 12)), 20), cmap="gray")
@@ -291,7 +291,7 @@ def test_one_image_is_explained_by_one_run(home: Path, root: Path, tmp_path: Pat
     assert json.loads(second.read_text())["logits"] != json.loads(before)["logits"]
     beyond = call(home, "explain", str(run), "--image", "10000")
     assert beyond.returncode == 2
-    # Before it the stand-in is announced.
+    # Before it the synthetic data is announced.
     assert beyond.stderr.strip().splitlines()[1:] == [
         "fashion-compare: --image 10000: expected 0 to 9999, or a picture file"
     ]
@@ -377,13 +377,13 @@ def test_a_wrong_copy_of_the_data_is_refused_not_replaced(home: Path, tmp_path: 
     done = call(home, "run", "tiny.yaml", "--out", "wrong", "--data", str(tmp_path))
     assert_one_line(done, 1, str(tmp_path))
     assert not (home / "wrong" / "tiny").exists()
-    assert not (home / "wrong" / "tiny-stand-in").exists()
+    assert not (home / "wrong" / "tiny-synthetic").exists()
 
 
 def test_a_study_is_not_kept_in_itself(home: Path, tmp_path: Path) -> None:
     """Each copy would hold the one before; said before anything is made."""
     out = tmp_path / "out"
-    words = ["run", "quick", "--data", "synthetic", "--out", str(out), "--keep", str(out / "quick-stand-in" / "kept")]
+    words = ["run", "quick", "--data", "synthetic", "--out", str(out), "--keep", str(out / "quick-synthetic" / "kept")]
     done = call(home, *words)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("is inside the study; name a directory elsewhere")
@@ -426,14 +426,14 @@ def test_compare_needs_predictions_alone(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "A against B: 200 images, 3 files of each" in done.stdout
     assert re.search(r"accuracy .* better", done.stdout)
-    assert "sign-flip p = 0.25, which cannot fall below 0.25" in " ".join(done.stdout.split())
+    assert "sign-flip permutation p = 0.25 (smallest possible with 3 seeds: 0.25" in " ".join(done.stdout.split())
     found = json.loads(numbers.read_text())
     assert [row["verdict"] for row in found["comparisons"]] == ["better"] * 4
     assert found["files"]["a"] == good
     one = call(home, "compare", good[0], bad[0])
     assert one.returncode == 0, one.stderr
-    assert "no verdict with 1 seed" in one.stdout
-    assert "cannot fall below 1" in " ".join(one.stdout.split())
+    assert "not tested (n = 1)" in " ".join(one.stdout.split())
+    assert "smallest possible with 1 seed: 1" in " ".join(one.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -496,7 +496,7 @@ def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
     """One command does all of a study's runs; killed in between it goes on; the report can be rebuilt from files."""
     (home / "spaces.yaml").write_text(SPACES)
     process = start(home, "run", "spaces.yaml", "--quiet")
-    tuning = home / "runs" / "spaces-stand-in" / "tuning" / "ffnn.json"
+    tuning = home / "runs" / "spaces-synthetic" / "tuning" / "ffnn.json"
     deadline = time.monotonic() + 120
     while not tuning.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -509,7 +509,7 @@ def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
     found = json.loads((root / "results.json").read_text())
     (curve,) = found["sensitivity"]["ffnn"]
     assert [point["value"] for point in curve["points"]] == [0.0001, 0.001, 0.01, 0.1]
-    assert curve["usable"]
+    assert curve["not_worse_than_best"]
     assert found["global_sensitivity"]["ffnn"]["points"] == 32
     trials = found["tuning"]["ffnn"]["trials"]
     assert [trial["state"] for trial in trials] == ["complete"] * 6

@@ -156,7 +156,7 @@ def execute(home: Path, kept: Path) -> nbformat.NotebookNode:
 
 def results_of(home: Path) -> object:
     """Every number of the results, but for times and what the machine is called."""
-    found = json.loads((home / "runs" / "drill-stand-in" / "results.json").read_text())
+    found = json.loads((home / "runs" / "drill-synthetic" / "results.json").read_text())
 
     def without_times(value: object) -> object:
         if isinstance(value, dict):
@@ -173,7 +173,7 @@ def results_of(home: Path) -> object:
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_it_runs_from_top_to_bottom_and_survives_a_lost_machine(tmp_path: Path) -> None:
-    """Offline on the stand-in, in minutes; killed in the middle and run again on an empty machine: the same numbers."""
+    """Offline on synthetic data; killed in the middle and run again on an empty machine: the same numbers."""
     began = time.monotonic()
     notebook = execute(tmp_path / "undisturbed", tmp_path / "kept-undisturbed")
     assert time.monotonic() - began < 60 * MINUTES * float(os.environ.get("PATIENCE", "1"))
@@ -195,20 +195,20 @@ def test_it_runs_from_top_to_bottom_and_survives_a_lost_machine(tmp_path: Path) 
 
     losing = threading.Thread(target=lose)
     losing.start()
-    archive = kept / "drill-stand-in.tar"
+    archive = kept / "drill-synthetic.tar"
     while losing.is_alive():
         time.sleep(0.1)
         if archive.exists():
             with tarfile.open(archive) as tar:
                 done = sum(name.endswith("result.json") for name in tar.getnames())
             if done:
-                lock = json.loads((home / "runs" / "drill-stand-in" / ".lock").read_text())
+                lock = json.loads((home / "runs" / "drill-synthetic" / ".lock").read_text())
                 os.kill(lock["process"], signal.SIGKILL)
                 break
     losing.join()
     assert "ended with -9" in str(failure[0])
     assert done < 3
-    assert not (home / "runs" / "drill-stand-in" / "results.json").exists()
+    assert not (home / "runs" / "drill-synthetic" / "results.json").exists()
     shutil.rmtree(home)
     notebook = execute(home, kept)
     texts = (o.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs)

@@ -40,7 +40,7 @@ def test_nothing_is_chosen_and_the_command_fails(tmp_path: Path) -> None:
         )
         assert "trial-0000" in line
         assert "diverged: non-finite loss" in line
-    root = tmp_path / "runs" / "hopeless-stand-in"
+    root = tmp_path / "runs" / "hopeless-synthetic"
     found = read_json(root / "results.json")
     tuning = found["tuning"]["ffnn"]
     assert (tuning["winner"], tuning["settings"], tuning["gain"]) == (None, None, None)

@@ -15,6 +15,7 @@ ROOT = Path(fashion_compare.__file__).parent
 # Room → floor. `errors`, and the package's own version, are the ground that every room stands on.
 FLOORS = {
     "__init__": -1,
+    "json_record": -1,
     "errors": -1,
     "store": 0,
     "schedules": 0,
@@ -35,8 +36,8 @@ FLOORS = {
     "study": 4,
     "execution": 5,
     "analysis": 6,
-    "findings": 7,
-    "results": 8,
+    "findings": 8,
+    "results": 7,
     "report": 9,
     "console": 10,
     "notebook": 10,

@@ -122,13 +122,13 @@ def test_two_processes_do_not_work_on_one_directory(tmp_path: Path) -> None:
     """The second `run` refuses in one line that names the first; `status` names it too; afterwards it may."""
     study = tmp_path / "killed.yaml"
     study.write_text(STUDY)
-    root = tmp_path / "out" / "killed-stand-in"
+    root = tmp_path / "out" / "killed-synthetic"
     first = hold(root, 60)
     second = start(tmp_path / "out", study)
     output, errors = second.communicate(timeout=60)
     assert (second.returncode, output) == (1, "")
     announced, line = errors.splitlines()
-    assert "STAND-IN" in announced
+    assert "SYNTHETIC" in announced
     assert f"{root} is in use by process {first.pid} on " in line
     assert f"process {first.pid} on" in str(holder(root))
     first.kill()

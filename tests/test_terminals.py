@@ -123,7 +123,9 @@ def test_compare_shows_names_and_numbers_whole(home: Path, columns: int) -> None
     for side in ("a", "b"):
         runs = found[side]["runs"]
         numbers += [f"{100 * np.mean([run['per_class'][c]['f1'] for run in runs]):.2f}" for c in range(4)]
-        numbers += [f"{100 * np.mean([run[metric] for run in runs]):.2f}" for metric in ("accuracy", "f1_macro")]
+        numbers += [
+            f"{100 * np.mean([run['scores'][metric] for run in runs]):.2f}" for metric in ("accuracy", "f1_macro")
+        ]
     for row in found["comparisons"]:
         digits, scale = (4, 1) if row["metric"] == "loss" else (2, 100)
         numbers += [f"{scale * bound:+.{digits}f}".replace("-", "−") for bound in (row["mean"], *row["interval"])]

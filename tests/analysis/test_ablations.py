@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion_compare.analysis.ablations import out_of_fold, read_experiments
+from fashion_compare.analysis.ablations import out_of_fold, read_ablations
 from fashion_compare.analysis.read import read_runs
 from fashion_compare.data.dataset import pixel_statistics, training_subset
 from fashion_compare.data.sources import Source
@@ -21,6 +21,7 @@ from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import ALL_IMAGES, data_identity, run_identity, run_path
 from fashion_compare.store import identity_hash, read_json
 from fashion_compare.study import overrides, spec
+from fashion_compare.study.context import StudyContext
 
 STUDY = """
 name: experimental
@@ -42,7 +43,7 @@ def parsed(experiments: str | None = None) -> spec.Study:
 
 def test_which_runs_there_are(tmp_path):
     """Permuted and smaller ones with the first seeds, a fold each with the first seed, all labels different."""
-    runs = experiment_runs(parsed(), None, DATA, tmp_path)
+    runs = experiment_runs(StudyContext(parsed(), DATA, tmp_path))
     labels = [run.label for run in runs]
     assert len(set(labels)) == len(labels)
     for model in ("ffnn", "cnn"):
@@ -51,12 +52,12 @@ def test_which_runs_there_are(tmp_path):
         expected += [f"{model}/fold={k}-of-3/seed-4" for k in range(3)]
         assert [label for label in labels if label.startswith(model)] == expected
     assert all(run.directory.path.is_relative_to(tmp_path / "experiments") for run in runs)
-    assert set(labels) <= {run.label for run in all_runs(parsed(), None, DATA, tmp_path)}
+    assert set(labels) <= {run.label for run in all_runs(StudyContext(parsed(), DATA, tmp_path))}
 
 
 def test_what_defines_them(tmp_path):
     """Only what is out of the ordinary is in the identity besides what every run has; no two are the same."""
-    runs = experiment_runs(parsed(), None, DATA, tmp_path)
+    runs = experiment_runs(StudyContext(parsed(), DATA, tmp_path))
     for run in runs:
         plain = run_identity(run.configuration, run.seed, DATA, run.training_images)
         special = {name: value for name, value in run.identity.items() if name not in plain}
@@ -72,23 +73,23 @@ def test_what_defines_them(tmp_path):
 
 def test_small_sets_train_long_enough(tmp_path):
     """Epochs go up until there are nine steps: 60 images are two batches of 50; never below the baseline's."""
-    sizes = size_runs(parsed(), "ffnn", None, DATA, tmp_path)
+    sizes = size_runs(StudyContext(parsed(), DATA, tmp_path), "ffnn")
     assert {images: runs[0].configuration.epochs for images, runs in sizes.items()} == {60: 5, 120: 3}
     easy = parsed("experiments: {training_sizes: [120], least_steps: 1}")
-    assert size_runs(easy, "ffnn", None, DATA, tmp_path)[120][0].configuration.epochs == 2
+    assert size_runs(StudyContext(easy, DATA, tmp_path), "ffnn")[120][0].configuration.epochs == 2
 
 
 def test_sizes_are_below_the_studys_own(tmp_path):
     """A set as large as the study's is the baseline itself."""
     study = spec.parse_study(STUDY + "training_images: 120\n", "test")
-    assert list(size_runs(study, "ffnn", None, DATA, tmp_path)) == [60]
+    assert list(size_runs(StudyContext(study, DATA, tmp_path), "ffnn")) == [60]
 
 
 def test_parts_can_be_left_out(tmp_path):
     """No permutation, no sizes and no folds leave nothing; a study without experiments has none."""
     nothing = parsed("experiments: {permutation: none, training_sizes: [], folds: null}")
-    assert experiment_runs(nothing, None, DATA, tmp_path) == []
-    assert experiment_runs(parsed(""), None, DATA, tmp_path) == []
+    assert experiment_runs(StudyContext(nothing, DATA, tmp_path)) == []
+    assert experiment_runs(StudyContext(parsed(""), DATA, tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_they_survive_being_written_and_merged(tmp_path):
 def done(tmp_path_factory, tiny_dataset):
     """The study with all its runs finished."""
     root, data = tmp_path_factory.mktemp("runs") / "experimental", data_identity(tiny_dataset)
-    for run in all_runs(parsed(), None, data, root):
+    for run in all_runs(StudyContext(parsed(), data, root)):
         execute(run, dataset=tiny_dataset)
     return root, data
 
@@ -141,7 +142,7 @@ def test_folds_predict_what_they_did_not_see(done, tiny_dataset):
     """Each training image once, by a network that it was held out from; the mean over models is handed on in order."""
     root, data = done
     study = parsed()
-    models, shares = out_of_fold(study, tiny_dataset.train_labels, data, root)
+    models, shares = out_of_fold(StudyContext(study, data, root), tiny_dataset.train_labels)
     assert models == ["ffnn", "cnn"]
     assert shares.shape == (400, 10)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -149,7 +150,7 @@ def test_folds_predict_what_they_did_not_see(done, tiny_dataset):
     for model in models:
         seen = np.zeros(400)
         own = np.zeros((400, 10))
-        for run in fold_runs(study, model, None, data, root):
+        for run in fold_runs(StudyContext(study, data, root), model):
             predictions = load_predictions(run.directory.predictions)["test"]
             out = folds_of(tiny_dataset.train_labels, 3) == run.fold[0]
             seen += out
@@ -165,7 +166,7 @@ def test_labels_that_do_not_fit_the_folds_are_refused(done, tiny_dataset):
     root, data = done
     labels = (tiny_dataset.train_labels + 1) % 10
     with pytest.raises(UserError, match="predicts other images"):
-        out_of_fold(parsed(), labels, data, root)
+        out_of_fold(StudyContext(parsed(), data, root), labels)
 
 
 def test_what_was_found_is_read_from_the_runs(done, tiny_dataset):
@@ -173,19 +174,21 @@ def test_what_was_found_is_read_from_the_runs(done, tiny_dataset):
     root, data = done
     study = parsed()
     baselines = {
-        model: read_runs(model, "baseline", [run for run in plan(study, None, data, root) if run.model == model])[0]
+        model: read_runs(
+            model, "baseline", [run for run in plan(StudyContext(study, data, root)) if run.model == model]
+        )[0]
         for model in study.models
     }
-    found = read_experiments(study, baselines, data, root, trained_on=250)
+    found = read_ablations(StudyContext(study, data, root), baselines, trained_on=250).model_dump()
     for model in ("ffnn", "cnn"):
         assert found["permutation"]["changes"][model]["seeds"] == [4, 5]
         points = found["training_sizes"][model]
         assert [point["images"] for point in points] == [60, 120, 250]
         assert [point["seeds"] for point in points] == [[4, 5]] * 3
-        own = baselines[model].only({4, 5}).interval("test", "accuracy").mean
+        own = baselines[model].only({4, 5}).estimate("test", "accuracy").mean
         assert points[-1]["accuracy"]["mean"] == pytest.approx(own)
-    assert [entry["images"] for entry in found["lead_of_the_cnn"]] == [60, 120, 250]
-    assert read_experiments(parsed(""), baselines, data, root, trained_on=250) is None
+    assert [entry["images"] for entry in found["differences_by_size"]] == [60, 120, 250]
+    assert read_ablations(StudyContext(parsed(""), data, root), baselines, trained_on=250) is None
 
 
 def test_permuted_runs_saw_permuted_pixels(done, tiny_dataset):
@@ -203,7 +206,7 @@ def test_they_are_of_the_studys_data(tmp_path):
     """Whatever part of the training images a study sees, its experiments see, from the same source."""
     study = spec.parse_study(STUDY + "training_images: 110\n", "test")
     source = Source("synthetic", None, "drawn")
-    for run in experiment_runs(study, source, DATA, tmp_path):
+    for run in experiment_runs(StudyContext(study, DATA, tmp_path, source)):
         assert (run.source, run.data) == (source, DATA)
         assert run.training_images == (60 if run.name.startswith("images=") else 110)
         if not run.name.startswith("images="):
@@ -212,7 +215,7 @@ def test_they_are_of_the_studys_data(tmp_path):
 
 def test_a_plain_runs_identity_is_what_it_always_was(tmp_path):
     """No word of permutations or folds in it: what was trained before there were experiments is not trained again."""
-    runs = all_runs(parsed(), None, DATA, tmp_path)
+    runs = all_runs(StudyContext(parsed(), DATA, tmp_path))
     plain = [run for run in runs if not run.permuted and run.fold is None]
     assert len(plain) == 6 + 8
     for run in plain:
@@ -227,7 +230,7 @@ def test_a_plain_runs_identity_is_what_it_always_was(tmp_path):
 def test_epochs_by_hand(images, epochs, tmp_path):
     """Batches of 50 and nine steps: ⌈9 / ⌈images / 50⌉⌉ epochs, or the baseline's two; all else is the baseline's."""
     study = parsed(f"experiments: {{training_sizes: [{images}], least_steps: 9}}")
-    (configuration,) = {run.configuration for run in size_runs(study, "ffnn", None, DATA, tmp_path)[images]}
+    (configuration,) = {run.configuration for run in size_runs(StudyContext(study, DATA, tmp_path), "ffnn")[images]}
     assert configuration == study.models["ffnn"]["baseline"].model_copy(update={"epochs": epochs})
 
 
@@ -237,7 +240,7 @@ def test_too_many_steps_are_one_line():
         parsed("experiments: {training_sizes: [10], least_steps: 10001}")
     assert "\n" not in str(caught.value)
     most = parsed("experiments: {training_sizes: [10], least_steps: 10000}")
-    assert size_runs(most, "ffnn", None, DATA, Path("runs"))[10][0].configuration.epochs == 10_000
+    assert size_runs(StudyContext(most, DATA, Path("runs")), "ffnn")[10][0].configuration.epochs == 10_000
 
 
 def test_a_size_stands_once():
@@ -249,14 +252,14 @@ def test_a_size_stands_once():
 def test_a_sketch_has_no_folds(tmp_path):
     """A study on a part of the training images has no audit, so nothing is held out for one."""
     study = spec.parse_study(STUDY + "training_images: 200\n", "test")
-    assert fold_runs(study, "ffnn", None, DATA, tmp_path) == []
-    assert len(fold_runs(parsed(), "ffnn", None, DATA, tmp_path)) == 3
+    assert fold_runs(StudyContext(study, DATA, tmp_path), "ffnn") == []
+    assert len(fold_runs(StudyContext(parsed(), DATA, tmp_path), "ffnn")) == 3
 
 
 def test_all_images_are_the_baseline_itself(tmp_path):
     """Of the whole training set's size there is no run besides the study's own; one image less is one."""
     study = parsed("experiments: {training_sizes: [54999, 55000]}")
-    assert list(size_runs(study, "cnn", None, DATA, tmp_path)) == [54_999]
+    assert list(size_runs(StudyContext(study, DATA, tmp_path), "cnn")) == [54_999]
 
 
 def test_nothing_else_has_their_labels(tmp_path):
@@ -264,7 +267,7 @@ def test_nothing_else_has_their_labels(tmp_path):
     variations = "variations: {permuted-pixels: {l2: 0.1}, fold-0-of-3: {l2: 0.2}}"
     text = STUDY.replace("batch_size: 50}", f"batch_size: 50}}\n    {variations}")
     try:
-        runs = all_runs(spec.parse_study(text, "test"), None, DATA, tmp_path)
+        runs = all_runs(StudyContext(spec.parse_study(text, "test"), DATA, tmp_path))
     except UsageError:
         # Refusing such names would do as well.
         return
@@ -298,7 +301,7 @@ def test_a_studys_own_experiments_come_before_its_directorys(tmp_path):
 def run_of(done, model, name, seed=4):
     """Return one run of the finished study's experiments."""
     root, data = done
-    runs = experiment_runs(parsed(), None, data, root)
+    runs = experiment_runs(StudyContext(parsed(), data, root))
     return next(run for run in runs if (run.model, run.name, run.seed) == (model, name, seed))
 
 
@@ -355,11 +358,12 @@ def read(study, root, data):
     """Return what the experiments found, with the baselines that are finished."""
     baselines = {}
     for model in study.models:
-        own = [run for run in plan(study, None, data, root) if run.model == model]
+        own = [run for run in plan(StudyContext(study, data, root)) if run.model == model]
         held, _ = read_runs(model, "baseline", own)
         if held.seeds():
             baselines[model] = held
-    return read_experiments(study, baselines, data, root, trained_on=study.training_images or ALL_IMAGES)
+    trained_on = study.training_images or ALL_IMAGES
+    return read_ablations(StudyContext(study, data, root), baselines, trained_on=trained_on).model_dump()
 
 
 def accuracy(root, model, name):
@@ -379,10 +383,10 @@ def test_changes_curves_and_leads_follow_from_the_runs_results(done):
         assert found["permutation"]["changes"][model]["mean"] == pytest.approx(change[model])
         for point, name in zip(found["training_sizes"][model], ("images=60", "images=120"), strict=False):
             assert point["accuracy"]["mean"] == pytest.approx(accuracy(there, model, name))
-    assert found["permutation"]["cnn_minus_ffnn"]["lead"]["mean"] == pytest.approx(change["cnn"] - change["ffnn"])
+    assert found["permutation"]["cnn_minus_ffnn"]["mean"] == pytest.approx(change["cnn"] - change["ffnn"])
     leads = [accuracy(there, "cnn", name) - accuracy(there, "ffnn", name) for name in ("images=60", "images=120")]
     leads.append(accuracy(root, "cnn", "baseline") - accuracy(root, "ffnn", "baseline"))
-    assert [entry["lead"]["mean"] for entry in found["lead_of_the_cnn"]] == pytest.approx(leads)
+    assert [entry["mean"] for entry in found["differences_by_size"]] == pytest.approx(leads)
     assert min(abs(lead) for lead in leads) > 0
 
 
@@ -401,11 +405,11 @@ def test_before_an_experiment_has_ended_its_part_is_empty(copy):
         "least_steps": 9,
         "permutation": {"changes": {}, "cnn_minus_ffnn": None},
         "training_sizes": {"ffnn": [], "cnn": []},
-        "lead_of_the_cnn": [],
+        "differences_by_size": [],
     }
-    assert out_of_fold(parsed(), np.zeros(400, int), data, root) is None
-    assert out_of_fold(parsed("experiments: {folds: null}"), np.zeros(400, int), data, root) is None
-    assert out_of_fold(parsed(""), np.zeros(400, int), data, root) is None
+    assert out_of_fold(StudyContext(parsed(), data, root), np.zeros(400, int)) is None
+    assert out_of_fold(StudyContext(parsed("experiments: {folds: null}"), data, root), np.zeros(400, int)) is None
+    assert out_of_fold(StudyContext(parsed(""), data, root), np.zeros(400, int)) is None
 
 
 def test_what_has_ended_is_read_without_the_rest(copy):
@@ -421,7 +425,7 @@ def test_what_has_ended_is_read_without_the_rest(copy):
     assert found["permutation"] == {"changes": {}, "cnn_minus_ffnn": None}
     assert [point["images"] for point in found["training_sizes"]["ffnn"]] == [120]
     assert [point["images"] for point in found["training_sizes"]["cnn"]] == [60, 120]
-    assert [entry["images"] for entry in found["lead_of_the_cnn"]] == [120]
+    assert [entry["images"] for entry in found["differences_by_size"]] == [120]
 
 
 def test_changes_are_over_the_seeds_that_have_ended(copy):
@@ -436,9 +440,9 @@ def test_changes_are_over_the_seeds_that_have_ended(copy):
 def test_a_model_counts_out_of_folds_when_all_its_folds_have_ended(copy, tiny_dataset):
     """With one fold missing the other model's probabilities stand alone."""
     root, data = copy
-    _, of_both = out_of_fold(parsed(), tiny_dataset.train_labels, data, root)
+    _, of_both = out_of_fold(StudyContext(parsed(), data, root), tiny_dataset.train_labels)
     shutil.rmtree(root / "experiments" / "cnn" / "fold=2-of-3")
-    models, shares = out_of_fold(parsed(), tiny_dataset.train_labels, data, root)
+    models, shares = out_of_fold(StudyContext(parsed(), data, root), tiny_dataset.train_labels)
     assert models == ["ffnn"]
     assert not np.allclose(shares, of_both)
     for k in range(3):
@@ -452,8 +456,8 @@ def test_runs_of_another_study_are_refused(copy, tiny_dataset):
     root, data = copy
     other = spec.parse_study(STUDY.replace("hidden_sizes: [8]", "hidden_sizes: [9]"), "test")
     for look in (
-        lambda: out_of_fold(other, tiny_dataset.train_labels, data, root),
-        lambda: read_experiments(other, {}, data, root, trained_on=ALL_IMAGES),
+        lambda: out_of_fold(StudyContext(other, data, root), tiny_dataset.train_labels),
+        lambda: read_ablations(StudyContext(other, data, root), {}, trained_on=ALL_IMAGES),
     ):
         with pytest.raises(UserError, match="holds another run") as caught:
             look()
@@ -470,9 +474,9 @@ models: {ffnn: {baseline: {hidden_sizes: [8], epochs: 1}}}
 experiments: {training_sizes: [60, 120, 300], least_steps: 1, folds: null}
 """
     study, data = spec.parse_study(text, "test"), data_identity(tiny_dataset)
-    for run in all_runs(study, None, data, tmp_path):
+    for run in all_runs(StudyContext(study, data, tmp_path)):
         execute(run, dataset=tiny_dataset)
     found = read(study, tmp_path, data)
     assert [point["images"] for point in found["training_sizes"]["ffnn"]] == [60, 120]
-    assert found["lead_of_the_cnn"] == []
+    assert found["differences_by_size"] == []
     assert list(found["permutation"]["changes"]) == ["ffnn"]

@@ -21,6 +21,7 @@ from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import data_identity, run_path
 from fashion_compare.store import load_arrays, save_arrays
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 
 OF = {"runs": ["a", "b"], "images": 3}
 
@@ -197,7 +198,7 @@ def study():
 def root(tmp_path_factory, study, tiny_dataset):
     """The study's runs, but for those of the baselines with seed 1."""
     root = tmp_path_factory.mktemp("runs") / "trained"
-    for run in plan(study, None, data_identity(tiny_dataset), root):
+    for run in plan(StudyContext(study, data_identity(tiny_dataset), root)):
         if (run.name, run.seed) != ("baseline", 1) and (run.name == "baseline" or run.seed == 0):
             execute(run, dataset=tiny_dataset)
     return root
@@ -206,7 +207,7 @@ def root(tmp_path_factory, study, tiny_dataset):
 @pytest.mark.parametrize("model", ["ffnn", "cnn"])
 def test_a_trained_network_says_what_it_said(model, root, study, tiny_dataset):
     """From its directory alone it predicts the very logits that its run left, with the best epoch's weights."""
-    held = networks.finished(study, model, "baseline", root)
+    held = networks.finished(StudyContext(study, {}, root), model, "baseline")
     for seed in held.seeds:
         classifier = held.classifier(seed)
         logits = classifier.logits(classifier.preprocess(tiny_dataset.test_images))
@@ -217,7 +218,7 @@ def test_a_trained_network_says_what_it_said(model, root, study, tiny_dataset):
 def test_the_best_epochs_weights_are_taken_not_the_last_ones(root, study, tmp_path):
     """Both are in the file; a network is made of the best ones, under their plain names."""
     shutil.copytree(root / "ffnn", tmp_path / "ffnn")
-    held = networks.finished(study, "ffnn", "baseline", tmp_path)
+    held = networks.finished(StudyContext(study, {}, tmp_path), "ffnn", "baseline")
     arrays, text = load_arrays(held.directory(0).weights)
     last = {name: value + 1 for name, value in arrays.items() if not name.startswith("best.")}
     save_arrays(held.directory(0).weights, arrays | last, text)
@@ -230,10 +231,10 @@ def test_the_best_epochs_weights_are_taken_not_the_last_ones(root, study, tmp_pa
 @pytest.mark.parametrize("model", ["ffnn", "cnn"])
 def test_an_untrained_network_is_as_it_was_drawn(model, root, study):
     """Its weights are those of a run of no epochs with the same seed, and of no other seed."""
-    held = networks.finished(study, model, "baseline", root)
-    as_drawn = best_weights(networks.finished(study, model, "drawn", root).directory(0))
+    held = networks.finished(StudyContext(study, {}, root), model, "baseline")
+    as_drawn = best_weights(networks.finished(StudyContext(study, {}, root), model, "drawn").directory(0))
     for seed, same in ((0, True), (2, False)):
-        weights = held.untrained(seed).weights()
+        weights = held.initial_classifier(seed).weights()
         names = [name for name in weights if name.endswith(".weight")]
         assert len(names) >= 2
         assert all(np.array_equal(weights[name], as_drawn[name]) == same for name in names)
@@ -241,22 +242,22 @@ def test_an_untrained_network_is_as_it_was_drawn(model, root, study):
 
 def test_finished_runs_are_in_the_studys_order(root, study):
     """Those that ended, the first so many of them; a part of the training images is looked at less closely."""
-    held = networks.finished(study, "ffnn", "baseline", root)
+    held = networks.finished(StudyContext(study, {}, root), "ffnn", "baseline")
     assert held.seeds == (2, 0)
-    assert networks.finished(study, "ffnn", "baseline", root, 1).seeds == (2,)
-    assert networks.finished(study, "ffnn", "baseline", root, 5).seeds == (2, 0)
-    assert networks.finished(study, "ffnn", "baseline", root / "elsewhere").seeds == ()
+    assert networks.finished(StudyContext(study, {}, root), "ffnn", "baseline", 1).seeds == (2,)
+    assert networks.finished(StudyContext(study, {}, root), "ffnn", "baseline", 5).seeds == (2, 0)
+    assert networks.finished(StudyContext(study, {}, root / "elsewhere"), "ffnn", "baseline").seeds == ()
     assert held.configuration == study.models["ffnn"]["baseline"]
     assert held.sizes == networks.ExplanationBudget()
     part = study.model_copy(update={"training_images": 100})
-    assert networks.finished(part, "ffnn", "baseline", root).sizes == networks.QUICK_BUDGET
+    assert networks.finished(StudyContext(part, {}, root), "ffnn", "baseline").sizes == networks.QUICK_BUDGET
     for name, count in vars(networks.QUICK_BUDGET).items():
         assert count < getattr(networks.ExplanationBudget(), name)
 
 
 def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path):
     """Other runs, seeds, models, names or sizes are something else; another place, or the day it was read, is not."""
-    held = networks.finished(study, "ffnn", "baseline", root)
+    held = networks.finished(StudyContext(study, {}, root), "ffnn", "baseline")
     own = held.identity()
     assert json.loads(json.dumps(own)) == own
     directories = [run_path(root, "ffnn", "baseline", seed) for seed in (2, 0)]
@@ -274,7 +275,7 @@ def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path)
         {"name": "wider", "seeds": (0,)},
     ):
         assert replace(held, **change).identity() != own
-    assert networks.finished(study, "cnn", "baseline", root).identity() != own
+    assert networks.finished(StudyContext(study, {}, root), "cnn", "baseline").identity() != own
     shutil.copytree(root / "ffnn", tmp_path / "ffnn")
     moved = replace(held, root=tmp_path)
     assert moved.identity() == own
@@ -289,7 +290,7 @@ def test_the_identity_says_which_networks_and_how_closely(root, study, tmp_path)
 def test_a_run_trained_again_to_something_else_is_another_one(root, study, tmp_path):
     """The same definition on another machine need not give the same network: its predictions tell, without weights."""
     shutil.copytree(root / "ffnn", tmp_path / "ffnn")
-    held = networks.finished(study, "ffnn", "baseline", tmp_path)
+    held = networks.finished(StudyContext(study, {}, tmp_path), "ffnn", "baseline")
     own = held.identity()
     held.directory(2).weights.unlink()
     assert held.identity() == own
@@ -312,8 +313,8 @@ def test_a_run_trained_again_to_something_else_is_another_one(root, study, tmp_p
 def test_weights_of_another_network_are_one_line(into, out_of, root, study, tmp_path):
     """It names the file and what to delete."""
     shutil.copytree(root, tmp_path / "copy")
-    held = networks.finished(study, *into, tmp_path / "copy")
-    other = networks.finished(study, *out_of, root)
+    held = networks.finished(StudyContext(study, {}, tmp_path / "copy"), *into)
+    other = networks.finished(StudyContext(study, {}, root), *out_of)
     shutil.copy(other.directory(0).weights, held.directory(0).weights)
     with pytest.raises(UserError, match="does not fit its run") as caught:
         held.classifier(0)
@@ -325,7 +326,7 @@ def test_weights_of_another_network_are_one_line(into, out_of, root, study, tmp_
 def test_kernels_of_another_shape_are_one_line(root, study, tmp_path):
     """What PyTorch says about sizes, in many lines, is one."""
     shutil.copytree(root / "cnn", tmp_path / "cnn")
-    held = networks.finished(study, "cnn", "baseline", tmp_path)
+    held = networks.finished(StudyContext(study, {}, tmp_path), "cnn", "baseline")
     arrays, text = load_arrays(held.directory(0).weights)
     arrays["best.conv1.weight"] = arrays["best.conv1.weight"][:, :, :3]
     save_arrays(held.directory(0).weights, arrays, text)

@@ -79,9 +79,9 @@ def rates(request: pytest.FixtureRequest) -> Rates:
     counted = Rates()
     for base, *variations in studies(request.param, generator=request.param):
         rows = compare_family([(variation, base) for variation in variations], "test", "accuracy")
-        counted.false_wins += any(row["verdict"] != "undecided" for row in rows)
-        counted.false_ps += rows[0]["p"] < 0.05
-        counted.covered += rows[0]["interval"][0] <= 0 <= rows[0]["interval"][1]
+        counted.false_wins += any(row.verdict != "inconclusive" for row in rows)
+        counted.false_ps += rows[0].p < 0.05
+        counted.covered += rows[0].interval[0] <= 0 <= rows[0].interval[1]
     return counted
 
 
@@ -111,7 +111,7 @@ def test_a_true_difference_is_found_and_never_reversed() -> None:
         image = CENTRE + SPREAD * rng.normal(size=IMAGES)
         seed = SEED * rng.normal(size=(2, 6, 1)) + np.array([1.5, 0.0])[:, None, None]
         right = (rng.random((2, 6, IMAGES)) < expit(image + seed)).astype(float)
-        verdicts += [compare_family([(scored("a", right[0]), scored("b", right[1]))], "test", "accuracy")[0]["verdict"]]
+        verdicts += [compare_family([(scored("a", right[0]), scored("b", right[1]))], "test", "accuracy")[0].verdict]
     assert verdicts.count("better") > 190
     assert "worse" not in verdicts
 

@@ -60,33 +60,33 @@ def found() -> dict[str, Any]:
 
 def test_first_order_indices(found: dict[str, Any]) -> None:
     """Each parameter's share alone, to 0.05 (it is nearer to 0.01); none for those that do nothing."""
-    for entry in found["indices"]:
-        expected = FIRST.get(entry["parameter"], 0.0) / VARIANCE
-        assert entry["first"]["mean"] == pytest.approx(expected, abs=0.05), entry["parameter"]
-        low, high = entry["first"]["interval"]
+    for entry in found.indices:
+        expected = FIRST.get(entry.parameter, 0.0) / VARIANCE
+        assert entry.first.mean == pytest.approx(expected, abs=0.05), entry.parameter
+        low, high = entry.first.interval
         assert low < high < low + 0.3
 
 
 def test_pairwise_indices(found: dict[str, Any]) -> None:
     """Each pair's share beyond its members, to 0.05; 28 pairs, two of which act."""
-    assert len(found["pairs"]) == 28
-    for entry in found["pairs"]:
-        expected = SECOND.get(tuple(entry["parameters"]), 0.0) / VARIANCE
-        assert entry["second"]["mean"] == pytest.approx(expected, abs=0.05), entry["parameters"]
+    assert len(found.pairs) == 28
+    for entry in found.pairs:
+        expected = SECOND.get(tuple(entry.parameters), 0.0) / VARIANCE
+        assert entry.second.mean == pytest.approx(expected, abs=0.05), entry.parameters
 
 
 def test_total_indices(found: dict[str, Any]) -> None:
     """With everything it takes part in, a parameter has its own share and its pairs'."""
-    for entry in found["indices"]:
-        name = entry["parameter"]
+    for entry in found.indices:
+        name = entry.parameter
         pairs = sum(share for pair, share in SECOND.items() if name in pair)
-        assert entry["total"]["mean"] == pytest.approx((FIRST.get(name, 0.0) + pairs) / VARIANCE, abs=0.05)
+        assert entry.total.mean == pytest.approx((FIRST.get(name, 0.0) + pairs) / VARIANCE, abs=0.05)
 
 
 def test_what_the_surrogate_knows(found: dict[str, Any]) -> None:
     """A hundredth of the variance is noise, and the rest it predicts."""
-    assert found["points"] == 128
-    assert 0.95 < found["r2"] < 1
+    assert found.points == 128
+    assert 0.95 < found.r2 < 1
 
 
 def test_noise_alone_has_no_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +94,4 @@ def test_noise_alone_has_no_explanation(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "_BOOTSTRAPS", 2)
     points = qmc.Sobol(3, scramble=True, seed=2).random(64)
     found = global_sensitivity(AXES[:3], points, np.random.default_rng(0).normal(size=64))
-    assert found["r2"] < 0.1
+    assert found.r2 < 0.1

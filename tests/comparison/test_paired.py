@@ -10,6 +10,7 @@ from scipy import stats
 from fashion_compare.comparison.head_to_head import agreement
 from fashion_compare.comparison.paired import (
     ConfigurationScores,
+    Side,
     compare_all_metrics,
     compare_family,
     difference,
@@ -57,8 +58,8 @@ UNCLEAR = [0.030, -0.020, 0.010, -0.015, 0.022]
 def test_no_verdict_below_three_seeds(count: int) -> None:
     """With one or two seeds there is none, however clear the difference and however small p."""
     row = only(CLEAR[:count])
-    assert row["verdict"] == "no verdict"
-    assert len(row["seeds"]) == count
+    assert row.verdict == "not tested"
+    assert len(row.seeds) == count
 
 
 @pytest.mark.parametrize(
@@ -66,45 +67,45 @@ def test_no_verdict_below_three_seeds(count: int) -> None:
     [
         (CLEAR, "better"),
         ([-d for d in CLEAR], "worse"),
-        (UNCLEAR, "undecided"),
-        ([0.0] * 3, "undecided"),
+        (UNCLEAR, "inconclusive"),
+        ([0.0] * 3, "inconclusive"),
         (CLEAR[:3], "better"),
         ([0.01] * 3, "better"),
     ],
 )
 def test_the_verdict_says_which_way(differences: list[float], verdict: str) -> None:
     """From three seeds on a clear difference is better or worse by its sign, any other is undecided."""
-    assert only(differences)["verdict"] == verdict
+    assert only(differences).verdict == verdict
 
 
 def test_less_loss_is_better() -> None:
     """For the loss, and for it alone, the lower of two is the better, and wins the seed."""
     row = only([-d for d in CLEAR], "loss")
-    assert (row["verdict"], row["probability_of_improvement"]) == ("better", 1.0)
+    assert (row.verdict, row.probability_of_improvement) == ("better", 1.0)
     row = only(CLEAR, "loss")
-    assert (row["verdict"], row["probability_of_improvement"]) == ("worse", 0.0)
+    assert (row.verdict, row.probability_of_improvement) == ("worse", 0.0)
     for metric in ("accuracy", "f1_macro", "auc_macro_ovr"):
-        assert only(CLEAR, metric)["verdict"] == "better"
+        assert only(CLEAR, metric).verdict == "better"
 
 
 def test_the_evidence_is_scipys() -> None:
     """Mean, interval, p, corrected p and sign-flip p of one comparison are the textbook's numbers."""
     row = only(UNCLEAR)
-    assert row["differences"] == pytest.approx(UNCLEAR)
-    assert row["mean"] == pytest.approx(np.mean(UNCLEAR))
-    assert row["p"] == pytest.approx(stats.ttest_1samp(UNCLEAR, 0).pvalue)
-    assert row["p_holm"] == pytest.approx(row["p"])
+    assert row.differences == pytest.approx(UNCLEAR)
+    assert row.mean == pytest.approx(np.mean(UNCLEAR))
+    assert row.p == pytest.approx(stats.ttest_1samp(UNCLEAR, 0).pvalue)
+    assert row.p_holm == pytest.approx(row.p)
     # Each image's difference is the same, so the images add nothing to the seeds' interval.
-    assert row["interval"] == pytest.approx(stats.t.interval(0.95, 4, np.mean(UNCLEAR), stats.sem(UNCLEAR)))
+    assert row.interval == pytest.approx(stats.t.interval(0.95, 4, np.mean(UNCLEAR), stats.sem(UNCLEAR)))
     expected = stats.permutation_test(
         (UNCLEAR,), lambda x, axis: np.mean(x, axis=axis), permutation_type="samples", vectorized=True
     )
-    assert row["p_sign_flip"] == pytest.approx(expected.pvalue)
-    assert (row["smallest_sign_flip_p"], row["probability_of_improvement"]) == (2 / 32, 3 / 5)
-    assert (row["part"], row["metric"], row["family"]) == ("test", "accuracy", 1)
-    assert row["interval_covers"] == "seeds and images"
-    assert row["a"] == {"model": "ffnn", "configuration": "a"}
-    assert row["b"] == {"model": "ffnn", "configuration": "baseline"}
+    assert row.p_sign_flip == pytest.approx(expected.pvalue)
+    assert (row.smallest_sign_flip_p, row.probability_of_improvement) == (2 / 32, 3 / 5)
+    assert (row.split, row.metric, row.family) == ("test", "accuracy", 1)
+    assert row.covers == "seeds and images"
+    assert row.a == Side(model="ffnn", configuration="a")
+    assert row.b == Side(model="ffnn", configuration="baseline")
 
 
 def test_the_corrected_test_alone_decides() -> None:
@@ -112,21 +113,21 @@ def test_the_corrected_test_alone_decides() -> None:
     # Mean 1 point, and a spread that puts p between 0.05/5 and 0.05.
     near = [0.010, 0.005, 0.015, 0.013, 0.002]
     assert 0.01 < stats.ttest_1samp(near, 0).pvalue < 0.05
-    assert only(near)["verdict"] == "better"
-    assert only(near)["p_sign_flip"] > 0.05
+    assert only(near).verdict == "better"
+    assert only(near).p_sign_flip > 0.05
     family = [pair(near, name="near"), *(pair(UNCLEAR, name=f"v{i}") for i in range(4))]
     row = compare_family(family, "test", "accuracy")[0]
-    assert row["p"] < 0.05 < row["p_holm"]
-    assert (row["verdict"], row["family"]) == ("undecided", 5)
+    assert row.p < 0.05 < row.p_holm
+    assert (row.verdict, row.family) == ("inconclusive", 5)
 
 
 def test_one_clear_difference_in_a_family_is_found() -> None:
     """Among unclear ones a very clear difference stays better, and only that one."""
     family = [pair(UNCLEAR, name="u"), pair(CLEAR, name="c"), pair([-d for d in UNCLEAR], name="v")]
-    assert [row["verdict"] for row in compare_family(family, "test", "accuracy")] == [
-        "undecided",
+    assert [row.verdict for row in compare_family(family, "test", "accuracy")] == [
+        "inconclusive",
         "better",
-        "undecided",
+        "inconclusive",
     ]
 
 
@@ -136,16 +137,16 @@ def test_what_is_undecided_needs_more_seeds_and_what_is_decided_none() -> None:
     for _ in range(20):
         families = [pair(list(rng.normal(0.01, 0.01, 4)), name=f"v{i}") for i in range(3)]
         for row in compare_family(families, "test", "accuracy"):
-            if row["verdict"] == "undecided":
-                assert row["seeds_needed"] is None or row["seeds_needed"] > 4
-                assert row["p"] > 0.05 / 3 or row["p_holm"] >= 0.05
+            if row.verdict == "inconclusive":
+                assert row.seeds_needed is None or row.seeds_needed > 4
+                assert row.p > 0.05 / 3 or row.p_holm >= 0.05
             else:
-                assert row["seeds_needed"] is None
-    assert only(UNCLEAR)["minimum_detectable_difference"] > abs(only(UNCLEAR)["mean"])
-    assert only(CLEAR)["minimum_detectable_difference"] < only(CLEAR)["mean"]
+                assert row.seeds_needed is None
+    assert only(UNCLEAR).minimum_detectable_difference > abs(only(UNCLEAR).mean)
+    assert only(CLEAR).minimum_detectable_difference < only(CLEAR).mean
     # Mean and deviation alike: √7 is the first to reach t(n - 1).
-    assert only([0.0, 0.01, 0.02])["seeds_needed"] == 7
-    assert only([-d for d in CLEAR])["seeds_needed"] is None
+    assert only([0.0, 0.01, 0.02]).seeds_needed == 7
+    assert only([-d for d in CLEAR]).seeds_needed is None
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 6), (5, 8), (10, 9)])
@@ -154,14 +155,14 @@ def test_when_sign_flips_could_decide(comparisons: int, seeds: int) -> None:
     for count, expected in ((seeds - 1, False), (seeds, True)):
         family = [pair([0.01 + 0.001 * i for i in range(count)], name=f"v{j}") for j in range(comparisons)]
         rows = compare_family(family, "test", "accuracy")
-        assert [row["sign_flip_can_reject"] for row in rows] == [expected] * comparisons
+        assert [row.sign_flip_can_reject for row in rows] == [expected] * comparisons
 
 
 def test_more_than_sixteen_seeds_have_no_sign_flip_p() -> None:
     """Its patterns would be too many; the line has None and keeps its verdict. Sixteen have one."""
-    assert only([0.01] * 16)["p_sign_flip"] == 2 / 2**16
+    assert only([0.01] * 16).p_sign_flip == 2 / 2**16
     row = only(list(np.resize(CLEAR, 17)))
-    assert (row["p_sign_flip"], row["verdict"]) == (None, "better")
+    assert (row.p_sign_flip, row.verdict) == (None, "better")
 
 
 def test_only_common_seeds_are_paired() -> None:
@@ -178,36 +179,36 @@ def test_pairs_without_a_common_seed_are_left_out() -> None:
     """Nothing can be said about them, and the family is smaller by them."""
     lonely = (configuration("lonely", {9: 0.9}), configuration("baseline", {0: 0.8}))
     rows = compare_family([lonely, pair(CLEAR)], "test", "accuracy")
-    assert [(row["a"]["configuration"], row["family"]) for row in rows] == [("a", 1)]
+    assert [(row.a.configuration, row.family) for row in rows] == [("a", 1)]
     assert compare_family([lonely], "test", "accuracy") == []
 
 
 def test_one_variation_with_one_seed_does_not_silence_the_others() -> None:
     """Where a variation kept only one seed, the others of its family still get their verdicts."""
     rows = compare_family([pair(CLEAR), pair([0.03], name="one-seed")], "test", "accuracy")
-    assert [row["verdict"] for row in rows] == ["better", "no verdict"]
+    assert [row.verdict for row in rows] == ["better", "not tested"]
 
 
 def test_the_interval_knows_the_images() -> None:
     """Where images disagree, the interval is wider than the seeds' alone, by the images' variance of the mean."""
     a, b = pair(UNCLEAR)
-    for seed, column in a.columns["test"]["accuracy"].items():
-        a.columns["test"]["accuracy"][seed] = column + np.resize([0.4, 0.4, -0.4, -0.4], IMAGES)
+    for seed, column in a.per_image["test"]["accuracy"].items():
+        a.per_image["test"]["accuracy"][seed] = column + np.resize([0.4, 0.4, -0.4, -0.4], IMAGES)
     row = compare_family([(a, b)], "test", "accuracy")[0]
     seeds, images = np.var(UNCLEAR, ddof=1) / 5, 0.16 / (IMAGES - 1)
     # Satterthwaite: the images' part is known from a thousand of them, so it adds degrees of freedom.
     half = stats.t.ppf(0.975, 4 * ((seeds + images) / seeds) ** 2) * np.sqrt(seeds + images)
-    assert row["interval"] == pytest.approx([np.mean(UNCLEAR) - half, np.mean(UNCLEAR) + half])
+    assert row.interval == pytest.approx([np.mean(UNCLEAR) - half, np.mean(UNCLEAR) + half])
     # The verdict's test is of the seeds alone.
-    assert row["p"] == pytest.approx(stats.ttest_1samp(UNCLEAR, 0).pvalue)
+    assert row.p == pytest.approx(stats.ttest_1samp(UNCLEAR, 0).pvalue)
 
 
 def test_each_metric_is_a_family_of_its_own() -> None:
     """Comparing on all four metrics corrects each for the pairs alone, not for the metrics."""
     rows = compare_all_metrics([pair(CLEAR), pair(UNCLEAR, name="u")], "validation")
-    assert [row["metric"] for row in rows] == [metric for metric in COMPARED for _ in range(2)]
-    assert {row["family"] for row in rows} == {2}
-    assert {row["part"] for row in rows} == {"validation"}
+    assert [row.metric for row in rows] == [metric for metric in COMPARED for _ in range(2)]
+    assert {row.family for row in rows} == {2}
+    assert {row.split for row in rows} == {"validation"}
 
 
 def test_agreement_counts_every_image_once() -> None:
@@ -218,7 +219,7 @@ def test_agreement_counts_every_image_once() -> None:
     for seed in (0, 1):
         a.add(seed, "test", {"accuracy": right_a})
         b.add(seed + 1, "test", {"accuracy": right_b})
-    assert agreement(a, b) == [
+    assert [row.model_dump() for row in agreement(a, b)] == [
         {
             "seed": 1,
             "both_right": 2,
@@ -238,13 +239,13 @@ def test_agreement_sums_to_the_test_set() -> None:
         a.add(seed, "test", {"accuracy": rng.binomial(1, 0.9, IMAGES).astype(float)})
         b.add(seed, "test", {"accuracy": rng.binomial(1, 0.8, IMAGES).astype(float)})
     for row in agreement(a, b):
-        counts = [row[key] for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")]
+        counts = [getattr(row, key) for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")]
         assert sum(counts) == IMAGES
-        assert row["mcnemar_p"] == pytest.approx(
-            stats.binomtest(row["only_b_right"], row["only_a_right"] + row["only_b_right"]).pvalue
+        assert row.mcnemar_p == pytest.approx(
+            stats.binomtest(row.only_b_right, row.only_a_right + row.only_b_right).pvalue
         )
-        wins = a.columns["test"]["accuracy"][row["seed"]].mean() - b.columns["test"]["accuracy"][row["seed"]].mean()
-        assert (row["only_a_right"] - row["only_b_right"]) / IMAGES == pytest.approx(wins)
+        wins = a.per_image["test"]["accuracy"][row.seed].mean() - b.per_image["test"]["accuracy"][row.seed].mean()
+        assert (row.only_a_right - row.only_b_right) / IMAGES == pytest.approx(wins)
 
 
 @pytest.mark.parametrize(("metric", "margin"), [("accuracy", 0.005), ("auc_macro_ovr", 0.001), ("loss", 0.01)])
@@ -252,13 +253,13 @@ def test_a_narrow_interval_around_nothing_says_so(metric: str, margin: float) ->
     """Where nothing is decided and the interval lies within the margin, its farther end is the largest difference."""
     small = [d * margin for d in (0.3, -0.3, 0.2, -0.25, 0.1, -0.05)]
     row = narrow(small, metric)
-    assert row["verdict"] == "undecided"
-    assert row["equivalence_bound"] == max(abs(bound) for bound in row["interval"]) <= margin
+    assert row.verdict == "inconclusive"
+    assert row.equivalence_bound == max(abs(bound) for bound in row.interval) <= margin
     wide = narrow([5 * d for d in small], metric)
-    assert (wide["verdict"], wide["equivalence_bound"]) == ("undecided", None)
+    assert (wide.verdict, wide.equivalence_bound) == ("inconclusive", None)
     # Clear, however small, is a difference; and two seeds say nothing.
-    assert narrow([margin / 2 + d / 100 for d in small], metric)["equivalence_bound"] is None
-    assert narrow(small[:2], metric)["equivalence_bound"] is None
+    assert narrow([margin / 2 + d / 100 for d in small], metric).equivalence_bound is None
+    assert narrow(small[:2], metric).equivalence_bound is None
 
 
 def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
@@ -273,24 +274,24 @@ def narrow(differences: Sequence[float], metric: str) -> dict[str, Any]:
 def test_pairs_chosen_out_of_more_are_corrected_for_all() -> None:
     """One of a family of four: its p counts four times, and the line says so."""
     row = compare_family([pair(UNCLEAR)], "test", "accuracy", family=4)[0]
-    assert row["p_holm"] == pytest.approx(min(1.0, 4 * row["p"]))
+    assert row.p_holm == pytest.approx(min(1.0, 4 * row.p))
     near = compare_family([pair([0.010, 0.005, 0.015, 0.013, 0.002])], "test", "accuracy", family=4)[0]
-    assert near["p_holm"] == pytest.approx(4 * near["p"])
-    assert (near["family"], near["verdict"]) == (4, "undecided")
+    assert near.p_holm == pytest.approx(4 * near.p)
+    assert (near.family, near.verdict) == (4, "inconclusive")
 
 
 def test_a_family_without_a_test_has_as_many_as_it_has_lines() -> None:
     """Two pairs with one seed each have no p; what they would need is corrected for two all the same."""
-    assert [row["family"] for row in compare_family([pair([0.1]), pair([0.2])], "test", "accuracy")] == [2, 2]
+    assert [row.family for row in compare_family([pair([0.1]), pair([0.2])], "test", "accuracy")] == [2, 2]
 
 
 def test_a_p_of_one_in_twenty_does_not_decide() -> None:
     """Below 0.05 decides; 0.05 itself, no p, and two seeds do not."""
     assert verdict_of(0.1, 0.0499, 3) == "better"
     assert verdict_of(-0.1, 0.0499, 3) == "worse"
-    assert verdict_of(0.1, 0.05, 3) == "undecided"
-    assert verdict_of(0.1, None, 3) == "no verdict"
-    assert verdict_of(0.1, 0.001, 2) == "no verdict"
+    assert verdict_of(0.1, 0.05, 3) == "inconclusive"
+    assert verdict_of(0.1, None, 3) == "not tested"
+    assert verdict_of(0.1, 0.001, 2) == "not tested"
 
 
 def predicted(labels: Sequence[int], answers: Sequence[int], classes: int = 3) -> Predictions:
@@ -306,13 +307,16 @@ def test_runs_are_added_from_what_they_predicted() -> None:
     held.add_predictions(7, "validation", predicted([0, 1, 0], [1, 1, 1], classes=2))
     held.add_predictions(3, "test", predicted([0, 1, 2, 2], [0, 0, 0, 0]))
     assert held.seeds() == [3, 7]
-    assert set(held.columns["test"]) == set(held.columns["validation"]) == set(COMPARED)
-    assert held.columns["test"]["accuracy"][7].tolist() == [1, 1, 0, 1]
-    assert held.columns["test"]["accuracy"][3].tolist() == [1, 0, 0, 0]
-    assert held.columns["validation"]["accuracy"][7].tolist() == [0, 1, 0]
-    assert held.columns["test"]["loss"][7] == pytest.approx([0, 0, 20, 0], abs=1e-6)
-    assert {seed: answers.tolist() for seed, answers in held.answers.items()} == {7: [0, 1, 1, 2], 3: [0, 0, 0, 0]}
-    assert held.answers[7].dtype == np.uint8
+    assert set(held.per_image["test"]) == set(held.per_image["validation"]) == set(COMPARED)
+    assert held.per_image["test"]["accuracy"][7].tolist() == [1, 1, 0, 1]
+    assert held.per_image["test"]["accuracy"][3].tolist() == [1, 0, 0, 0]
+    assert held.per_image["validation"]["accuracy"][7].tolist() == [0, 1, 0]
+    assert held.per_image["test"]["loss"][7] == pytest.approx([0, 0, 20, 0], abs=1e-6)
+    assert {seed: answers.tolist() for seed, answers in held.predicted_labels.items()} == {
+        7: [0, 1, 1, 2],
+        3: [0, 0, 0, 0],
+    }
+    assert held.predicted_labels[7].dtype == np.uint8
     assert held.labels is not None
     assert (held.labels.tolist(), held.classes) == ([0, 1, 2, 2], 3)
 
@@ -322,9 +326,9 @@ def test_a_model_of_probabilities_is_paired_by_those() -> None:
     held = ConfigurationScores("forest", "baseline")
     probabilities = np.array([[0.8, 0.2], [0.4, 0.6]])
     held.add_predictions(0, "test", Predictions(np.array([0, 1]), np.zeros((2, 2), np.float32), probabilities))
-    assert held.columns["test"]["accuracy"][0].tolist() == [1, 1]
-    assert held.columns["test"]["auc_macro_ovr"][0].mean() == 1.0
-    assert held.answers[0].tolist() == [0, 1]
+    assert held.per_image["test"]["accuracy"][0].tolist() == [1, 1]
+    assert held.per_image["test"]["auc_macro_ovr"][0].mean() == 1.0
+    assert held.predicted_labels[0].tolist() == [0, 1]
 
 
 def test_some_of_the_seeds_alone() -> None:
@@ -333,10 +337,10 @@ def test_some_of_the_seeds_alone() -> None:
     some = whole.only({0, 2, 9})
     assert some is not None
     assert (some.model, some.name, some.seeds()) == ("cnn", "a", [0, 2])
-    assert {part: sorted(held["accuracy"]) for part, held in some.columns.items()} == {
+    assert {part: sorted(held["accuracy"]) for part, held in some.per_image.items()} == {
         "test": [0, 2],
         "validation": [0, 2],
     }
-    assert some.interval("test", "accuracy").mean == pytest.approx(0.8)
+    assert some.estimate("test", "accuracy").mean == pytest.approx(0.8)
     assert whole.seeds() == [0, 1, 2]
     assert whole.only({5}) is None

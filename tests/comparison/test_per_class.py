@@ -32,7 +32,7 @@ def test_by_hand() -> None:
     labels = np.array([0] * 5 + [1] * 5)
     a = predicted(labels, [np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])], 2)
     b = predicted(labels, [np.array([1, 1, 0, 0, 0, 1, 1, 1, 1, 1])], 2)
-    means = {(row["metric"], row["class"]): row["mean"] for row in class_differences(a, b)}
+    means = {(row.metric, row.class_index): row.mean for row in class_differences(a, b)}
     assert means == pytest.approx(
         {
             ("precision", 0): 5 / 6 - 1,
@@ -44,9 +44,9 @@ def test_by_hand() -> None:
         }
     )
     changes = confusion_changes(a, b)
-    shares = [(row["class"], row["answer"], row["share_a"], row["share_b"], row["mean"]) for row in changes]
+    shares = [(row.class_index, row.predicted, row.rate_a, row.rate_b, row.mean) for row in changes]
     assert shares == [(0, 1, 0.0, 0.4, -0.4), (1, 0, 0.2, 0.0, 0.2)]
-    assert {row["verdict"] for row in changes} == {"no verdict"}
+    assert {row.verdict for row in changes} == {"not tested"}
 
 
 def test_the_mean_of_a_column_is_scikit_learns_score() -> None:
@@ -85,17 +85,17 @@ def test_a_clear_difference_in_one_class_is_decided_there_alone() -> None:
     # Right answers of one class become one other's: nothing changes for the remaining three.
     of_b = [np.where((labels == 1) & (answers == 1) & (rng.random(2000) < 0.3), 2, answers) for answers in of_b]
     a, b = predicted(labels, of_a, 5), predicted(labels, of_b, 5, "b")
-    verdicts = {(row["metric"], row["class"]): row["verdict"] for row in class_differences(a, b)}
+    verdicts = {(row.metric, row.class_index): row.verdict for row in class_differences(a, b)}
     assert {place for place, verdict in verdicts.items() if verdict == "better"} == {
         ("f1", 1), ("f1", 2), ("recall", 1), ("precision", 1), ("precision", 2),
     }  # fmt: skip
     assert "worse" not in verdicts.values()
     first, *others = confusion_changes(a, b)
-    assert (first["class"], first["answer"], first["verdict"]) == (1, 2, "mended")
-    assert first["interval"][0] <= first["mean"] <= first["interval"][1] < 0
-    assert {row["verdict"] for row in others} == {"undecided"}
+    assert (first.class_index, first.predicted, first.verdict) == (1, 2, "fixed")
+    assert first.interval[0] <= first.mean <= first.interval[1] < 0
+    assert {row.verdict for row in others} == {"inconclusive"}
     # The other way round it is made.
-    assert confusion_changes(b, a)[0]["verdict"] == "made"
+    assert confusion_changes(b, a)[0].verdict == "introduced"
 
 
 def test_confusions_are_scikit_learns_and_corrected_over_all_of_them() -> None:
@@ -112,12 +112,12 @@ def test_confusions_are_scikit_learns_and_corrected_over_all_of_them() -> None:
     differences = (tables[0] - tables[1]).mean(axis=0)
     assert len(changes) == CONFUSIONS
     for row in changes:
-        place = row["class"], row["answer"]
-        assert row["share_a"] == pytest.approx(tables[0].mean(axis=0)[place])
-        assert row["share_b"] == pytest.approx(tables[1].mean(axis=0)[place])
-        assert row["mean"] == pytest.approx(differences[place])
-        assert row["p_holm"] == pytest.approx(corrected[place])
-    smallest = min(abs(row["mean"]) for row in changes)
+        place = row.class_index, row.predicted
+        assert row.rate_a == pytest.approx(tables[0].mean(axis=0)[place])
+        assert row.rate_b == pytest.approx(tables[1].mean(axis=0)[place])
+        assert row.mean == pytest.approx(differences[place])
+        assert row.p_holm == pytest.approx(corrected[place])
+    smallest = min(abs(row.mean) for row in changes)
     others = np.sort(np.abs(differences[elsewhere]))[:-CONFUSIONS]
     assert (others <= smallest + 1e-12).all()
 
@@ -127,7 +127,7 @@ def test_configurations_that_never_err_have_no_confusions() -> None:
     labels = np.repeat(np.arange(3), 5)
     a, b = predicted(labels, [labels] * 3, 3), predicted(labels, [labels] * 3, 3, "b")
     assert confusion_changes(a, b) == []
-    assert {row["mean"] for row in class_differences(a, b)} == {0.0}
+    assert {row.mean for row in class_differences(a, b)} == {0.0}
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
@@ -143,6 +143,6 @@ def test_rare_errors_make_no_false_differences(seeds: int) -> None:
         a, b = (predicted(labels, [noisy(labels, rng, 0.01, 10) for _ in range(seeds)], 10, name) for name in "ab")
         rows = class_differences(a, b)
         for metric in CLASS_METRICS:
-            false[metric] += any(row["verdict"] in ("better", "worse") for row in rows if row["metric"] == metric)
-        false["confusions"] += any(row["verdict"] in ("mended", "made") for row in confusion_changes(a, b))
+            false[metric] += any(row.verdict in ("better", "worse") for row in rows if row.metric == metric)
+        false["confusions"] += any(row.verdict in ("fixed", "introduced") for row in confusion_changes(a, b))
     assert max(false.values()) <= 20, false

@@ -37,7 +37,7 @@ def test_without_an_images_part_it_is_students_interval(values: list[float]) -> 
     got = mean_interval([np.full(100, value) for value in values])
     low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
     assert (got.mean, got.low, got.high) == pytest.approx((np.mean(values), low, high), abs=1e-9)
-    assert got.deviation == pytest.approx(np.std(values, ddof=1))
+    assert got.std_over_seeds == pytest.approx(np.std(values, ddof=1))
     assert got.covers == "seeds and images"
 
 
@@ -48,7 +48,7 @@ def test_an_interval_of_both_parts_by_hand() -> None:
     variance = 0.0025 + 0.07 / 3
     half = stats.t.ppf(0.975, (variance / 0.0025) ** 2) * math.sqrt(variance)
     assert (got.mean, got.low, got.high) == pytest.approx((0.85, 0.85 - half, 0.85 + half))
-    assert got.deviation == pytest.approx(math.sqrt(0.005))
+    assert got.std_over_seeds == pytest.approx(math.sqrt(0.005))
 
 
 def test_images_that_flip_between_seeds_are_counted_once() -> None:
@@ -93,7 +93,7 @@ def test_one_seed_gives_an_interval_of_the_images_alone() -> None:
     column[:9000] = 1
     got = mean_interval([column])
     assert (got.high - got.low) / 2 == pytest.approx(0.0059, abs=5e-5)
-    assert (got.deviation, got.covers) == (None, "images only")
+    assert (got.std_over_seeds, got.covers) == (None, "images only")
 
 
 @settings(max_examples=60, deadline=None)
@@ -258,10 +258,10 @@ def test_seeds_needed_are_enough_for_a_verdict() -> None:
 def test_one_seed_has_an_interval_over_images_alone():
     """What other seeds would give is not known, and the interval says so."""
     column = np.array([1.0, 0.0, 1.0, 1.0])
-    found = mean_interval([column]).as_dict()
-    assert found["covers"] == "images only"
-    assert found["std_over_seeds"] is None
-    assert found["interval"][0] < found["mean"] == 0.75 < found["interval"][1]
+    found = mean_interval([column])
+    assert found.covers == "images only"
+    assert found.std_over_seeds is None
+    assert found.interval[0] < found.mean == 0.75 < found.interval[1]
 
 
 def test_seeds_that_hardly_differ_are_still_seeds() -> None:

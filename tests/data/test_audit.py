@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from fashion_compare.data.audit import Copy, Neighbours, class_counts, duplicates, near_neighbours, near_summary
+from fashion_compare.data.audit import (
+    DuplicatePair,
+    Neighbours,
+    class_counts,
+    duplicates,
+    near_neighbours,
+    near_summary,
+)
 from fashion_compare.data.dataset import Dataset, load
 from fashion_compare.data.sources import find_local, resolve
 
@@ -68,9 +75,9 @@ def test_planted_duplicates_are_found(tiny_dataset: Dataset) -> None:
     validation[3] = train[5][:, ::-1]
     test[7] = train[6]
     assert duplicates(made_of(tiny_dataset, train, validation, test)) == [
-        Copy(("train", "train"), (4, 9), (4, 9), mirrored=False),
-        Copy(("train", "validation"), (5, 3), (5, 3), mirrored=True),
-        Copy(("train", "test"), (6, 7), (6, 7), mirrored=False),
+        DuplicatePair(("train", "train"), (4, 9), (4, 9), mirrored=False),
+        DuplicatePair(("train", "validation"), (5, 3), (5, 3), mirrored=True),
+        DuplicatePair(("train", "test"), (6, 7), (6, 7), mirrored=False),
     ]
 
 
@@ -217,7 +224,7 @@ def test_a_summary_by_hand() -> None:
         distance=np.array([0.0, 7.9, 8.0, 30.1]),
         labels_agree=np.array([True, False, False, True]),
     )
-    assert near_summary(found) == {
+    assert near_summary(found).model_dump() == {
         "images": 4,
         "threshold": 8.0,
         "near": 2,
@@ -226,7 +233,7 @@ def test_a_summary_by_hand() -> None:
         "share_differing": 0.5,
         "median_distance": pytest.approx(7.95),
     }
-    assert near_summary(found, 0.0) | {"median_distance": 0} == {
+    assert near_summary(found, 0.0).model_dump() | {"median_distance": 0} == {
         "images": 4,
         "threshold": 0.0,
         "near": 0,
@@ -241,8 +248,8 @@ def test_a_summary_by_hand() -> None:
 @pytest.mark.skipif(find_local() is None, reason="needs a local copy of Fashion-MNIST")
 def test_fashion_mnist_has_no_duplicates_and_few_near_ones() -> None:
     """No two of its 70,000 images are equal or mirrored; 12 test images are closer than 8 to one, of their class."""
-    dataset = load(resolve("auto", stand_in_allowed=False))
+    dataset = load(resolve("auto", synthetic_allowed=False))
     assert duplicates(dataset) == []
     summary = near_summary(near_neighbours(dataset))
-    assert (summary["near"], summary["labels_differ"]) == (12, 0)
-    assert summary["median_distance"] == pytest.approx(30.38, abs=0.02)
+    assert (summary.near, summary.labels_differ) == (12, 0)
+    assert summary.median_distance == pytest.approx(30.38, abs=0.02)

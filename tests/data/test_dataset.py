@@ -184,7 +184,7 @@ def test_the_stand_in_says_that_it_is_one(monkeypatch):
     monkeypatch.setitem(sys.modules, "fashion_compare.data.synthetic", SimpleNamespace(draw=draw))
     drawn = load(resolve("synthetic", announce=lambda _line: None))
     assert (drawn.name, drawn.is_synthetic) == ("garments", True)
-    assert "stand-in" in drawn.source
+    assert "synthetic data" in drawn.source
     assert drawn.train_images.shape == (55_000, 28, 28)
     assert drawn.validation_images.shape == (5_000, 28, 28)
     assert drawn.train_images[0, 0, 0] != drawn.test_images[0, 0, 0]

@@ -452,7 +452,7 @@ SERVED = {f"{name}.gz": CONTENT for name in FILE_NAMES}
 
 
 class TestResolve:
-    """`resolve` from an empty machine: the download, and the one case for the stand-in."""
+    """`resolve` from an empty machine: the download, and the one case for the synthetic data."""
 
     @pytest.fixture(autouse=True)
     def empty_machine(self, tmp_path, monkeypatch):
@@ -482,10 +482,10 @@ class TestResolve:
         assert len(mirror.seen) == asked
 
     def test_a_failing_mirror_is_no_reason_for_the_stand_in(self, serve):
-        """A mirror that answers with errors or wrong bytes is an error even where the stand-in is allowed."""
+        """A mirror that answers with errors or wrong bytes is an error even where the synthetic data is allowed."""
         for mirror in (serve(status=500), serve(files={f"{name}.gz": b"<html>" for name in FILE_NAMES})):
             with pytest.raises(DataError, match="--data DIR") as caught:
-                self.resolve(mirror, stand_in_allowed=True)
+                self.resolve(mirror, synthetic_allowed=True)
             assert not isinstance(caught.value, NoMirrorReachable)
 
     def test_waiting_for_another_process_is_said(self, serve, monkeypatch):
@@ -499,6 +499,6 @@ class TestResolve:
         assert lines[-1] == f"waiting for another process that downloads into {cache}"
 
     def test_silence_is_the_reason_for_the_stand_in(self, serve):
-        """No answer by the deadline, and permission: the stand-in."""
+        """No answer by the deadline, and permission: the synthetic data."""
         mirror = serve(head_delay=3)
-        assert self.resolve(mirror, stand_in_allowed=True, reach_seconds=0.3).kind == "synthetic"
+        assert self.resolve(mirror, synthetic_allowed=True, reach_seconds=0.3).kind == "synthetic"

@@ -142,7 +142,7 @@ def test_a_named_directory_without_the_files_is_an_error(home, monkeypatch, opti
     def message(directory: Path) -> str:
         monkeypatch.setenv("FASHION_MNIST_DIR", str(directory))
         with pytest.raises(DataError) as caught:
-            resolve(str(directory)) if option == "--data" else auto(stand_in_allowed=True)
+            resolve(str(directory)) if option == "--data" else auto(synthetic_allowed=True)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
@@ -183,17 +183,17 @@ def test_an_empty_environment_variable_names_nothing(monkeypatch):
 
 
 def test_synthetic_reads_and_fetches_nothing(home):
-    """--data synthetic is the stand-in, said aloud, even where a copy lies."""
+    """--data synthetic is the synthetic data, said aloud, even where a copy lies."""
     fill(home / "work" / "data" / "fashion-mnist")
     lines: list[str] = []
     found = resolve("synthetic", announce=lines.append)
     assert (found.kind, found.directory) == ("synthetic", None)
-    said = "Using the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST."
+    said = "Using SYNTHETIC data 'garments', drawn by code: its numbers say nothing about Fashion-MNIST."
     assert lines == [said]
 
 
 def test_no_mirror_is_one_line_that_says_what_to_do(capsys):
-    """Without permission for the stand-in an unreachable network is an error with the three ways out."""
+    """Without permission for the synthetic data an unreachable network is an error with the three ways out."""
     with pytest.raises(NoMirrorReachable) as caught:
         resolve("auto", mirrors=CLOSED)
     message = str(caught.value)
@@ -205,13 +205,13 @@ def test_no_mirror_is_one_line_that_says_what_to_do(capsys):
 
 
 def test_the_stand_in_only_where_allowed_and_announced():
-    """With permission the same unreachable network gives the stand-in, and the last line says so loudly."""
+    """With permission the same unreachable network gives the synthetic data, and the last line says so loudly."""
     lines: list[str] = []
-    found = resolve("auto", stand_in_allowed=True, announce=lines.append, mirrors=CLOSED)
+    found = resolve("auto", synthetic_allowed=True, announce=lines.append, mirrors=CLOSED)
     assert found.kind == "synthetic"
     assert lines[-1].startswith("WARNING: no mirror")
     assert lines[-1].endswith(
-        "Going on with the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST. For the "
+        "Going on with SYNTHETIC data 'garments', drawn by code: its numbers say nothing about Fashion-MNIST. For the "
         "real data: --data DIR or $FASHION_MNIST_DIR."
     )
 

@@ -19,7 +19,7 @@ def test_a_seed_decides_every_pixel_and_label():
 
 
 def test_a_seed_gives_the_same_bits_on_every_machine():
-    """A change of this digest changes the stand-in: results on it from before and after do not compare."""
+    """A change of this digest changes the synthetic data: results on it from before and after do not compare."""
     images, labels = synthetic.draw(1000, seed=0)
     digest = hashlib.sha256(labels.tobytes() + images.tobytes()).hexdigest()
     assert digest == "6e91598be87598073fe62ed46f6e6236dd9b79c17d7fb8e460ebd576350f9b43"

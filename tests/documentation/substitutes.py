@@ -30,10 +30,10 @@ class Parsed:
     reason: str
 
 
-_STAND_IN = "the stand-in: not every machine has the data"
-_SMALL = "the same study made small, on the stand-in: not every machine has the data, or minutes"
+_SYNTHETIC = "the synthetic data: not every machine has the data"
+_SMALL = "the same study made small, on the synthetic data: not every machine has the data, or minutes"
 _BEFORE = "done in small before any page, as `FIRST` says"
-_UNTRAINED = "no epoch, on the stand-in: only its scores"
+_UNTRAINED = "no epoch, on the synthetic data: only its scores"
 _HOURS = "takes minutes to hours; the commands of the tutorial do the same in small"
 _INSTALLS = "installs gigabytes; .ci/run installs the same way"
 
@@ -52,19 +52,19 @@ COMMANDS: dict[str, Instead | Start | Parsed] = {
     # Studies.
     "fashion-compare run quick": Parsed(_BEFORE),
     "fashion-compare run quick --data synthetic": Parsed(_BEFORE),
-    "fashion-compare run mine.yaml": Instead("fashion-compare run mine.yaml --data synthetic", _STAND_IN),
+    "fashion-compare run mine.yaml": Instead("fashion-compare run mine.yaml --data synthetic", _SYNTHETIC),
     "fashion-compare run mine.yaml --seeds 9": Instead(
-        "fashion-compare run mine.yaml --seeds 2 --data synthetic", "fewer seeds, on the stand-in: a minute"
+        "fashion-compare run mine.yaml --seeds 2 --data synthetic", "fewer seeds, on the synthetic data: a minute"
     ),
     "fashion-compare run --tensorboard": Instead(
         "fashion-compare run away.yaml --tensorboard --data synthetic", _SMALL
     ),
     "fashion-compare run --keep kept": Instead("fashion-compare run away.yaml --keep kept --data synthetic", _SMALL),
     "fashion-compare sensitivity": Instead(
-        "fashion-compare sensitivity searched.yaml --data synthetic", "a small grid, on the stand-in: hours"
+        "fashion-compare sensitivity searched.yaml --data synthetic", "a small grid, on the synthetic data: hours"
     ),
     "fashion-compare tune --trials 30": Instead(
-        "fashion-compare tune searched.yaml --trials 2 --data synthetic", "two trials, on the stand-in: hours"
+        "fashion-compare tune searched.yaml --trials 2 --data synthetic", "two trials, on the synthetic data: hours"
     ),
     "fashion-compare run --seeds 9": Parsed(_HOURS),
     "fashion-compare run --experiments": Parsed(_HOURS),
@@ -73,15 +73,15 @@ COMMANDS: dict[str, Instead | Start | Parsed] = {
     "fashion-compare run ffnn-tuned.yaml": Parsed(_HOURS),
     "fashion-compare run cnn-tuned.yaml": Parsed(_HOURS),
     # Single commands.
-    "fashion-compare data": Instead("fashion-compare data --data synthetic", _STAND_IN),
-    "fashion-compare data --data data/fashion-mnist": Instead("fashion-compare data --data synthetic", _STAND_IN),
+    "fashion-compare data": Instead("fashion-compare data --data synthetic", _SYNTHETIC),
+    "fashion-compare data --data data/fashion-mnist": Instead("fashion-compare data --data synthetic", _SYNTHETIC),
     "fashion-compare train ffnn": Instead("fashion-compare train ffnn --set epochs=0 --data synthetic", _UNTRAINED),
     "fashion-compare train cnn": Instead("fashion-compare train cnn --set epochs=0 --data synthetic", _UNTRAINED),
     "fashion-compare train ffnn --set learning_rate=0.01 --set l2=0.001": Instead(
         "fashion-compare train ffnn --set learning_rate=0.01 --set l2=0.001 --set epochs=0 --data synthetic", _UNTRAINED
     ),
     "fashion-compare bench scratch": Instead(
-        "fashion-compare bench scratch --rounds 1 --images 1000 --data synthetic", "a short one, on the stand-in"
+        "fashion-compare bench scratch --rounds 1 --images 1000 --data synthetic", "a short one, on the synthetic data"
     ),
     "fashion-compare report runs/quick --open": Instead("fashion-compare report runs/quick", "opens a browser"),
     "fashion-compare report runs/default --open": Parsed("opens a browser; the tutorial's report is made"),

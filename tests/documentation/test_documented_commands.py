@@ -75,8 +75,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         (home / name).write_text(text, encoding="utf-8")
     (home / "runs").mkdir()
     for name, directory in (("quick", "quick"), ("default", "quick"), ("mine", "mine")):
-        # On the stand-in a study's directory has a name of its own.
-        (home / "runs" / name).symlink_to(f"{directory}-stand-in")
+        # On the synthetic data a study's directory has a name of its own.
+        (home / "runs" / name).symlink_to(f"{directory}-synthetic")
     generator = np.random.default_rng(0)
     labels = generator.integers(10, size=200)
     for name in ("A.npz", "B.npz"):

@@ -13,14 +13,18 @@ from scipy.special import softmax
 from sklearn import metrics as sklearn_metrics
 from sklearn.preprocessing import label_binarize
 
-from fashion_compare.evaluation.metrics import COMPARED, METRIC, class_scores, scores
+from fashion_compare.evaluation.metrics import COMPARED, METRIC, scores
 from fashion_compare.evaluation.predictions import Predictions
+from fashion_compare.evaluation.scores import class_scores
 
 
 def everything(labels: np.ndarray, logits: np.ndarray, probabilities: np.ndarray | None = None) -> dict[str, Any]:
     """Return every metric, the scores of the classes and the confusion matrix, JSON-ready."""
     predictions = Predictions(labels, logits, probabilities)
-    by_class = {"per_class": class_scores(predictions), "confusion": predictions.confusion.tolist()}
+    by_class = {
+        "per_class": [one.model_dump() for one in class_scores(predictions)],
+        "confusion": predictions.confusion.tolist(),
+    }
     return {**scores(predictions), **by_class}
 
 

@@ -28,9 +28,10 @@ from fashion_compare.execution.plan import plan
 from fashion_compare.execution.scheduler import run_all
 from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import Run, data_identity
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import parse_study
 
-SOURCE = Source("synthetic", None, "the stand-in, for tests")
+SOURCE = Source("synthetic", None, "the synthetic data, for tests")
 TEXT = """
 name: tiny
 seeds: 2
@@ -50,7 +51,7 @@ FILES = {"config.json", "metrics.jsonl", "weights.safetensors", "predictions.npz
 def local(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """The runs that end well, done in this process."""
     root = tmp_path_factory.mktemp("local")
-    runs = plan(parse_study(TEXT, "tiny"), SOURCE, data_identity(dataset_of(SOURCE)), root)
+    runs = plan(StudyContext(parse_study(TEXT, "tiny"), data_identity(dataset_of(SOURCE)), root, SOURCE))
     for run in runs:
         if run.name != "diverging":
             execute(run)

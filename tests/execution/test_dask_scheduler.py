@@ -13,7 +13,7 @@ pytest.importorskip("distributed", reason="needs the extra 'dask'")
 
 from tests.execution.test_dask_pool import Machines
 
-from fashion_compare.commands.run_study import Engine
+from fashion_compare.commands.execution_options import ExecutionOptions
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.execution import dask_scheduler
 from fashion_compare.execution.dask_scheduler import Scheduler
@@ -129,10 +129,12 @@ def test_a_scheduler_that_is_not_there(host: str, reason: str, monkeypatch: pyte
 def test_an_address_without_a_place_is_refused_before_any_work(address: str) -> None:
     """Host and port, and one of two protocols."""
     with pytest.raises(UsageError, match=r"--scheduler .*: expected tcp://HOST:PORT or tls://HOST:PORT"):
-        Engine("dask", None, address, (None, None, None), tensorboard=False, quiet=True)
+        ExecutionOptions("dask", None, address, (None, None, None), tensorboard=False, quiet=True)
 
 
 @pytest.mark.parametrize("address", ["tcp://host:8786", "tls://10.0.0.1:1", "tcp://[::1]:65535", "tcp://a_b.c-d:80"])
 def test_an_address_with_host_and_port_is_taken(address: str) -> None:
     """Names, numbers, and IPv6 in brackets."""
-    assert Engine("dask", None, address, (None, None, None), tensorboard=False, quiet=True).scheduler == address
+    assert (
+        ExecutionOptions("dask", None, address, (None, None, None), tensorboard=False, quiet=True).scheduler == address
+    )

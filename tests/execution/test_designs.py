@@ -8,6 +8,7 @@ import pytest
 from fashion_compare.errors import UsageError
 from fashion_compare.execution.designs import all_runs, design_points, design_runs, grid_points, grid_runs
 from fashion_compare.execution.plan import plan
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.overrides import with_earlier, with_full
 from fashion_compare.study.search_space import Range, value_at
 from fashion_compare.study.spec import BASELINE, load_study, parse_study, to_yaml
@@ -57,14 +58,14 @@ def test_a_grid_leaves_out_what_is_there_already() -> None:
 
 def test_a_grid_takes_the_studys_first_seeds(tmp_path: Path) -> None:
     """As many as declared, so that differences from the baseline are paired."""
-    for runs in grid_runs(STUDY, None, {}, tmp_path).values():
+    for runs in grid_runs(StudyContext(STUDY, {}, tmp_path)).values():
         assert [run.seed for run in runs] == [4, 5]
         assert all(run.training_images is None for run in runs)
 
 
 def test_a_design_fills_its_space(tmp_path: Path) -> None:
     """Every axis is covered evenly: logarithms, whole numbers, choices; each run has a seed of its own."""
-    (runs,) = design_runs(STUDY, None, {}, tmp_path).values()
+    (runs,) = design_runs(StudyContext(STUDY, {}, tmp_path)).values()
     assert [run.seed for run in runs] == list(range(32))
     assert {run.training_images for run in runs} == {500}
     held = [run.configuration for run in runs]
@@ -81,10 +82,10 @@ def test_a_design_fills_its_space(tmp_path: Path) -> None:
 
 def test_all_runs_are_each_in_a_directory_of_their_own(tmp_path: Path) -> None:
     """The study's own, the grids' and the design's: 3·4 + 4·2 + 32, no two in one place or under one label."""
-    runs = all_runs(STUDY, None, {}, tmp_path)
+    runs = all_runs(StudyContext(STUDY, {}, tmp_path))
     assert len(runs) == 12 + 8 + 32
     assert len({run.directory.path for run in runs}) == len({run.label for run in runs}) == len(runs)
-    assert plan(STUDY, None, {}, tmp_path) == runs[:12]
+    assert plan(StudyContext(STUDY, {}, tmp_path)) == runs[:12]
 
 
 def test_a_resolved_study_says_the_same_again() -> None:

@@ -234,7 +234,7 @@ def test_a_disk_that_takes_no_more_ends_the_study(tmp_path: Path) -> None:
     line = done.stderr.splitlines()[-1]
     assert line.startswith("fashion-compare: cannot write ")
     assert "File too large; check space and rights" in line
-    root = tmp_path / "out" / "full-disk-stand-in"
+    root = tmp_path / "out" / "full-disk-synthetic"
     begun = [path for path in root.glob("ffnn/baseline/seed-*") if (path / "metrics.jsonl").exists()]
     assert len(begun) <= 1
     assert not list(root.rglob("*.tmp"))

@@ -22,14 +22,16 @@ from fashion_compare.execution.plan import plan
 from fashion_compare.execution.process_pool import available_cores
 from fashion_compare.execution.progress import Snapshot
 from fashion_compare.execution.scheduler import RETRIES, Outcome, run_all
+from fashion_compare.findings import with_findings
 from fashion_compare.results.collect import collect, describe_dataset
 from fashion_compare.results.files import known_failures, write_results
 from fashion_compare.runs.execute import execute
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import read_json
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import Study, parse_study
 
-SOURCE = Source("synthetic", None, "the stand-in, for tests")
+SOURCE = Source("synthetic", None, "the synthetic data, for tests")
 TEXT = """
 name: tiny
 seeds: 1
@@ -63,8 +65,8 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Run the tiny study once for all tests, on two processes."""
-    study, root = parse_study(TEXT, "tiny"), tmp_path_factory.mktemp("runs") / "tiny-stand-in"
-    runs = plan(study, SOURCE, data_identity(dataset_of(SOURCE)), root)
+    study, root = parse_study(TEXT, "tiny"), tmp_path_factory.mktemp("runs") / "tiny-synthetic"
+    runs = plan(StudyContext(study, data_identity(dataset_of(SOURCE)), root, SOURCE))
     before, snapshots = dict(os.environ), []
     outcome = run_all(runs, workers=2, on_progress=snapshots.append)
     # What the workers' environment needs is set for their start alone.
@@ -156,7 +158,7 @@ def test_a_directory_of_another_run_is_refused(ran: Ran) -> None:
     """With another setting under the same name nothing is begun: one line names directory, hashes and setting."""
     other = parse_study(TEXT.replace("[16]", "[17]"), "tiny")
     with pytest.raises(UserError) as caught:
-        run_all(plan(other, SOURCE, data_identity(dataset_of(SOURCE)), ran.root), workers=2)
+        run_all(plan(StudyContext(other, data_identity(dataset_of(SOURCE)), ran.root, SOURCE)), workers=2)
     line = str(caught.value)
     assert "\n" not in line
     for part in (
@@ -283,15 +285,22 @@ def test_a_run_that_lost_its_worker_is_tried_again(
 
 def test_a_study_with_a_failure_is_collected(ran: Ran) -> None:
     """The failed run is in the results by name and reason, the others have theirs; a later report still knows."""
-    found = collect(ran.study, describe_dataset(dataset_of(SOURCE), ran.study), ran.root, ran.outcome.failures)
+    collected = with_findings(
+        collect(
+            StudyContext(ran.study, data_identity(dataset_of(SOURCE)), ran.root),
+            describe_dataset(dataset_of(SOURCE), ran.study),
+            ran.outcome.failures,
+        )
+    )
+    found = collected.model_dump()
     assert [(f["run"], f["model"], f["configuration"], f["seed"]) for f in found["failures"]] == [
         (DIVERGING, "ffnn", "diverging", 0)
     ]
     assert found["models"]["ffnn"]["configurations"]["diverging"]["runs"] == []
     assert len(found["models"]["ffnn"]["configurations"]["momentum"]["runs"]) == 1
     assert {finding["id"] for finding in found["findings"]} >= {"failure"}
-    write_results(found, ran.root)
-    assert known_failures(ran.study, ran.root) == ran.outcome.failures
+    write_results(collected, ran.root)
+    assert known_failures(StudyContext(ran.study, {}, ran.root)) == ran.outcome.failures
     for run in ran.runs:
         if run.label in GOOD:
             (entry,) = found["models"][run.model]["configurations"][run.name]["runs"]

@@ -14,9 +14,10 @@ from fashion_compare.execution.plan import plan
 from fashion_compare.execution.scheduler import run_all
 from fashion_compare.execution.tensorboard import TensorBoardMirror
 from fashion_compare.runs.run import data_identity
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import parse_study
 
-SOURCE = Source("synthetic", None, "the stand-in, for tests")
+SOURCE = Source("synthetic", None, "the synthetic data, for tests")
 TEXT = """
 name: tiny
 seeds: 2
@@ -29,7 +30,7 @@ models:
 
 def test_the_mirror_shows_every_epoch_once(tmp_path: Path) -> None:
     """Scalars of all epochs and the settings, for each run; begun again, nothing is there twice."""
-    runs = plan(parse_study(TEXT, "tiny"), SOURCE, data_identity(dataset_of(SOURCE)), tmp_path)
+    runs = plan(StudyContext(parse_study(TEXT, "tiny"), data_identity(dataset_of(SOURCE)), tmp_path, SOURCE))
     mirror = TensorBoardMirror(tmp_path)
     assert not run_all(runs, workers=1, on_progress=mirror.update).failures
     again = TensorBoardMirror(tmp_path)

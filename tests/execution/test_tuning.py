@@ -14,6 +14,7 @@ from fashion_compare.execution.tuning import Tuner, trials_failed, tune, tuners,
 from fashion_compare.runs.execute import record_of
 from fashion_compare.runs.run import Run
 from fashion_compare.store import write_json
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.overrides import with_variation
 from fashion_compare.study.search_space import Range
 from fashion_compare.study.spec import BASELINE, is_tuned, parse_study
@@ -74,7 +75,7 @@ def all_simulated(runs: list[Run]) -> Outcome:
 
 def tuned(root: Path, run_trials: Callable[[list[Run]], Outcome] = all_simulated) -> list[Tuner]:
     """Carry a tuning out in a directory."""
-    held = tuners(STUDY, None, DATA, root)
+    held = tuners(StudyContext(STUDY, DATA, root))
     tune(held, run_trials, lambda _: None)
     return held
 
@@ -94,19 +95,19 @@ def proposals(root: Path) -> dict[str, object]:
 
 def test_both_models_get_the_same_budget(whole: Path) -> None:
     """As many trials, as many epochs allowed; what was spent is counted, pruned trials with what they had."""
-    found = read_tuning(STUDY, DATA, whole)
-    assert {model: len(held["trials"]) for model, held in found.items()} == {"ffnn": 24, "cnn": 24}
-    assert {held["epochs_allowed"] for held in found.values()} == {24 * 6}
+    found = read_tuning(StudyContext(STUDY, DATA, whole))
+    assert {model: len(held.trials) for model, held in found.items()} == {"ffnn": 24, "cnn": 24}
+    assert {held.epochs_allowed for held in found.values()} == {24 * 6}
     for held in found.values():
-        assert held["epochs_seen"] == sum(trial["epochs"] for trial in held["trials"]) < held["epochs_allowed"]
-        assert held["seconds"] == held["epochs_seen"]
-        best = [trial["best_so_far"] for trial in held["trials"]]
+        assert held.epochs_trained == sum(trial.epochs for trial in held.trials) < held.epochs_allowed
+        assert held.seconds == held.epochs_trained
+        best = [trial.best_so_far for trial in held.trials]
         assert best == sorted(best)
 
 
 def test_it_learns_from_what_it_saw(whole: Path) -> None:
     """The later half of the trials is nearer the best rate than the earlier, and the winner is near it."""
-    for tuner in tuners(STUDY, None, DATA, whole):
+    for tuner in tuners(StudyContext(STUDY, DATA, whole)):
         heights = [height(trial.run) for trial in tuner.trials()]
         assert sum(heights[12:]) > sum(heights[:12])
         winner = tuner.winner()
@@ -117,7 +118,7 @@ def test_it_learns_from_what_it_saw(whole: Path) -> None:
 
 def test_trials_behind_the_median_are_stopped(whole: Path) -> None:
     """The first eight run free; later ones carry pruning thresholds for epochs 3 to 5, those below ended there."""
-    for tuner in tuners(STUDY, None, DATA, whole):
+    for tuner in tuners(StudyContext(STUDY, DATA, whole)):
         trials = tuner.trials()
         assert all(trial.run.pruning_thresholds == () for trial in trials[:8])
         assert all([epoch for epoch, _ in trial.run.pruning_thresholds] == [3, 4, 5] for trial in trials[8:])
@@ -131,7 +132,7 @@ def test_trials_behind_the_median_are_stopped(whole: Path) -> None:
 
 def test_every_trial_is_in_its_space(whole: Path) -> None:
     """Numbers within their ends, whole ones whole, choices as study files have them; epochs and seed the tuning's."""
-    for trial in tuners(STUDY, None, DATA, whole)[0].trials():
+    for trial in tuners(StudyContext(STUDY, DATA, whole))[0].trials():
         assert 0.0001 <= trial.settings["learning_rate"] <= 0.1
         assert isinstance(trial.settings["batch_size"], int)
         assert trial.settings["hidden_sizes"] in ([8], [16, 8])
@@ -163,7 +164,7 @@ def test_stopped_and_started_again_it_is_the_same_tuning(whole: Path, tmp_path: 
 
 def test_a_stop_between_the_two_models_proposals_changes_nothing(whole: Path, tmp_path: Path) -> None:
     """One model's trials were written down, the other's not yet."""
-    first = tuners(STUDY, None, DATA, tmp_path)[0]
+    first = tuners(StudyContext(STUDY, DATA, tmp_path))[0]
     first.propose()
     tuned(tmp_path)
     assert proposals(tmp_path) == proposals(whole)
@@ -186,7 +187,9 @@ def test_a_trial_that_fails_is_a_result(tmp_path: Path) -> None:
         assert {trial.failure for trial in failed} == {"diverged"}
         assert all(trial.settings["learning_rate"] > 0.01 and trial.record is None for trial in failed)
         assert tuner.winner() not in failed
-    states = {trial["state"] for part in read_tuning(STUDY, DATA, tmp_path).values() for trial in part["trials"]}
+    states = {
+        trial.state for part in read_tuning(StudyContext(STUDY, DATA, tmp_path)).values() for trial in part.trials
+    }
     assert {"failed", "complete"} <= states
     # Nothing is left to do.
     tune(held, lambda _: pytest.fail("a run was asked for"), lambda _: None)
@@ -206,19 +209,19 @@ def test_where_all_trials_fail_nothing_is_chosen(tmp_path: Path) -> None:
         "tuning chose no configuration of the ffnn, for all 24 trials failed, the first: diverged in trial-0000"
     )
     assert trials_failed([ffnn, cnn]) == (25, 48)
-    found = read_tuning(STUDY, DATA, tmp_path)
-    assert (found["ffnn"]["winner"], found["ffnn"]["settings"]) == (None, None)
-    assert {trial["best_so_far"] for trial in found["ffnn"]["trials"]} == {None}
-    first, second, *_ = (trial["best_so_far"] for trial in found["cnn"]["trials"])
-    assert (first, second) == (None, found["cnn"]["trials"][1]["validation_accuracy"])
-    study = with_winners(STUDY, DATA, tmp_path)
+    found = read_tuning(StudyContext(STUDY, DATA, tmp_path))
+    assert (found["ffnn"].winner, found["ffnn"].settings) == (None, None)
+    assert {trial.best_so_far for trial in found["ffnn"].trials} == {None}
+    first, second, *_ = (trial.best_so_far for trial in found["cnn"].trials)
+    assert (first, second) == (None, found["cnn"].trials[1].validation_accuracy)
+    study = with_winners(StudyContext(STUDY, DATA, tmp_path)).study
     assert list(study.models["ffnn"]) == [BASELINE]
     assert len(study.models["cnn"]) == 2
 
 
 def test_before_all_trials_ended_nothing_is_said_of_them(tmp_path: Path) -> None:
     """A tuning that has failed so far goes on."""
-    first = tuners(STUDY, None, DATA, tmp_path)[0]
+    first = tuners(StudyContext(STUDY, DATA, tmp_path))[0]
     first.record({trial.run.label: "diverged" for trial in first.propose()})
     assert first.nothing_chosen() is None
 
@@ -238,23 +241,23 @@ def test_a_full_disk_is_no_result(whole: Path, tmp_path: Path) -> None:
 
 def test_winners_become_a_configuration_once_all_trials_ended(whole: Path, tmp_path: Path) -> None:
     """It is the baseline with the winner's settings and the trials' epochs, under its number; before there is none."""
-    study = with_winners(STUDY, DATA, whole)
-    for tuner in tuners(STUDY, None, DATA, whole):
+    study = with_winners(StudyContext(STUDY, DATA, whole)).study
+    for tuner in tuners(StudyContext(STUDY, DATA, whole)):
         winner = tuner.winner()
         assert list(study.models[tuner.model]) == [BASELINE, f"tuned-{winner.number + 1}"]
         configured = study.models[tuner.model][f"tuned-{winner.number + 1}"]
         assert configured == winner.run.configuration
         assert configured.epochs == 6
     assert [is_tuned(name) for name in (BASELINE, "tuned-3", "fine-tuned")] == [False, True, False]
-    tuners(STUDY, None, DATA, tmp_path)[0].propose()
-    assert with_winners(STUDY, DATA, tmp_path) == STUDY
+    tuners(StudyContext(STUDY, DATA, tmp_path))[0].propose()
+    assert with_winners(StudyContext(STUDY, DATA, tmp_path)).study == STUDY
 
 
 def test_more_trials_go_on_from_those_there_are(whole: Path, tmp_path: Path) -> None:
     """A larger budget proposes what was proposed, and then more."""
     small = STUDY.model_copy(update={"tuning": STUDY.tuning.model_copy(update={"trials": 8})})
-    tune(tuners(small, None, DATA, tmp_path), all_simulated, lambda _: None)
-    assert {model: len(held["trials"]) for model, held in read_tuning(small, DATA, tmp_path).items()} == {
+    tune(tuners(StudyContext(small, DATA, tmp_path)), all_simulated, lambda _: None)
+    assert {model: len(held.trials) for model, held in read_tuning(StudyContext(small, DATA, tmp_path)).items()} == {
         "ffnn": 8,
         "cnn": 8,
     }
@@ -270,7 +273,7 @@ def test_a_damaged_list_of_trials_is_refused(tmp_path: Path, content: str) -> No
     (tmp_path / "tuning").mkdir()
     (tmp_path / "tuning" / "ffnn.json").write_text(content)
     with pytest.raises(UserError, match=r"^[^\n]*ffnn.json [^\n]*delete[^\n]*$"):
-        tuners(STUDY, None, DATA, tmp_path)[0].trials()
+        tuners(StudyContext(STUDY, DATA, tmp_path))[0].trials()
 
 
 def test_another_space_is_refused(whole: Path) -> None:
@@ -279,9 +282,9 @@ def test_another_space_is_refused(whole: Path) -> None:
     other = STUDY.model_copy(update={"tuning": STUDY.tuning.model_copy(update={"space": space})})
     narrower = {**STUDY.tuning.space, "cnn": {**STUDY.tuning.space["cnn"], "dropout": Range(low=0.0, high=0.25)}}
     for changed in (other, STUDY.model_copy(update={"tuning": STUDY.tuning.model_copy(update={"space": narrower})})):
-        assert len(tuners(changed, None, DATA, whole)[0].trials()) == 24
+        assert len(tuners(StudyContext(changed, DATA, whole))[0].trials()) == 24
         with pytest.raises(UserError, match=r"made with another tuning\.space; delete"):
-            tuners(changed, None, DATA, whole)[1].trials()
+            tuners(StudyContext(changed, DATA, whole))[1].trials()
 
 
 def test_a_variation_of_ones_own_named_tuned_is_not_replaced() -> None:
@@ -323,9 +326,9 @@ SMALL = TEXT.replace("      learning_rate: {low: 0.0001, high: 0.1, scale: log}\
 def test_a_value_such_as_1e_6_is_a_number_in_the_results(tmp_path: Path) -> None:
     """In every trial's settings, in the winner's and in the list of proposals."""
     study = parse_study(SMALL, "tiny")
-    tune(tuners(study, None, DATA, tmp_path), all_simulated, lambda _: None)
-    for model, found in read_tuning(study, DATA, tmp_path).items():
-        values = [trial["settings"]["l2"] for trial in found["trials"]] + [found["settings"]["l2"]]
+    tune(tuners(StudyContext(study, DATA, tmp_path)), all_simulated, lambda _: None)
+    for model, found in read_tuning(StudyContext(study, DATA, tmp_path)).items():
+        values = [trial.settings["l2"] for trial in found.trials] + [found.settings["l2"]]
         assert set(values) <= {0.000001, 0.00001, 0.0001}
         assert {type(value) for value in values} == {float}
         held = json.loads((tmp_path / "tuning" / f"{model}.json").read_text())
@@ -335,7 +338,7 @@ def test_a_value_such_as_1e_6_is_a_number_in_the_results(tmp_path: Path) -> None
 def test_a_tuning_whose_numbers_are_text_goes_on(tmp_path: Path) -> None:
     """Earlier versions wrote 1e-6 as text: the same trials are read, and the next ones are proposed."""
     study = parse_study(SMALL, "tiny")
-    made = tuners(study, None, DATA, tmp_path)
+    made = tuners(StudyContext(study, DATA, tmp_path))
     made[0].propose()
     before = [trial.run.identity for trial in made[0].trials()]
     path = tmp_path / "tuning" / "ffnn.json"

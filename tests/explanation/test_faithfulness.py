@@ -10,9 +10,9 @@ from fashion_compare.classifier.configuration import CnnConfiguration, FfnnConfi
 from fashion_compare.explanation.faithfulness import (
     CONTROLS,
     area,
+    cascading_randomization,
     control_maps,
     perturbation_curves,
-    randomised,
     rank_correlations,
 )
 
@@ -130,7 +130,7 @@ def test_layers_become_random_from_the_last_one_on(model, normalization):
     whole, drawn = trained.weights(), untrained.weights()
     layers = [layer.name for layer in trained.complexity() if layer.parameters]
     done = []
-    for layer in randomised(trained, untrained):
+    for layer in cascading_randomization(trained, untrained):
         done.append(layer)
         for name, value in untrained.weights().items():
             expected = drawn if name.partition(".")[0] in done else whole

@@ -3,9 +3,18 @@
 from typing import Any
 
 import pytest
+from tests.builders import build
 
+from fashion_compare.analysis.faithfulness import Faithfulness
+from fashion_compare.analysis.robustness import Robustness, RobustnessDifference
+from fashion_compare.comparison.ablations import ModelDifference, SizeDifference
+from fashion_compare.comparison.calibration import Calibration
+from fashion_compare.comparison.paired import Comparison
 from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.findings import mechanisms as rules
+from fashion_compare.results.schema import Finding, Results
+
+NAMES = {"ffnn": "the MLP", "cnn": "LeNet-5"}
 
 
 def estimate(mean: float, half: float = 0.01) -> dict[str, Any]:
@@ -18,38 +27,72 @@ def estimate(mean: float, half: float = 0.01) -> dict[str, Any]:
 
 
 def judged(mean: float, half: float = 0.01, seeds: int = 3) -> dict[str, Any]:
-    """Return a lead whose verdict follows its interval."""
-    verdict = "better" if mean > half else "worse" if mean < -half else "undecided"
+    """Return a difference whose verdict follows its interval."""
+    verdict = "better" if mean > half else "worse" if mean < -half else "inconclusive"
     return {
         "seeds": list(range(seeds)),
-        "lead": estimate(mean, half),
+        **estimate(mean, half),
         "p": 0.01,
         "p_holm": 0.02,
         "family": 7,
-        "verdict": verdict if seeds >= 3 else "no verdict",
+        "verdict": verdict if seeds >= 3 else "not tested",
     }
 
 
-def one(found: list[dict[str, Any]], rule: str) -> str:
-    assert [finding["id"] for finding in found] == [rule]
-    assert set(found[0]) == {"id", "model", "text", "values"}
-    return str(found[0]["text"])
+def one(found: list[Finding], rule: str) -> str:
+    assert [finding.id for finding in found] == [rule]
+    assert found[0].model_dump().keys() == {"id", "model", "text", "values"}
+    return str(found[0].text)
 
 
-NOTHING: dict[str, Any] = {
-    "mechanisms": {}, "probe_leads": [], "experiments": None, "calibration": {}, "faithfulness": {},
-}  # fmt: skip
+def findings(**sections: Any) -> list[Finding]:
+    """Return what every rule says of results with these sections."""
+    models = {"cnn": {"configurations": {"baseline": {"settings": {"architecture": "lenet5"}}}}, "ffnn": {}}
+    results = build(Results, dataset={"name": "fashion-mnist"}, models=models, **sections)
+    return [found for rule in rules.RULES for found in rule.apply(results)]
+
+
+def robustness_differences(rows: list[dict[str, Any]]) -> list[Finding]:
+    built = [build(RobustnessDifference, **row) for row in rows]
+    return [found for row in built for found in rules.robustness_difference(row, NAMES)]
+
+
+def training_set_size(rows: list[dict[str, Any]]) -> list[Finding]:
+    return rules.training_set_size([build(SizeDifference, **row) for row in rows], NAMES)
+
+
+def permutation_gap(gap: dict[str, Any] | None) -> list[Finding]:
+    return rules.permutation_gap(None if gap is None else build(ModelDifference, **gap), NAMES)
+
+
+def translation(model: str, section: dict[str, Any]) -> list[Finding]:
+    return rules.translation(model, build(Robustness, **section))
+
+
+def linear_probe(model: str, section: dict[str, Any]) -> list[Finding]:
+    return rules.linear_probe(model, build(Robustness, **section))
+
+
+def permuted(model: str, row: dict[str, Any]) -> list[Finding]:
+    return rules.permuted(model, build(Comparison, **row))
+
+
+def calibration(model: str, section: dict[str, Any]) -> list[Finding]:
+    return rules.calibration(model, build(Calibration, **section))
+
+
+def faithfulness(model: str, section: dict[str, Any]) -> list[Finding]:
+    return rules.faithfulness(model, build(Faithfulness, **section))
+
+
+def randomization(model: str, section: dict[str, Any]) -> list[Finding]:
+    return rules.randomization(model, build(Faithfulness, **section))
 
 
 def test_nothing_to_say_is_said_in_no_words() -> None:
-    """Without explanations and experiments, or with experiments that have not begun, there are no findings."""
-    assert rules.mechanism_findings(NOTHING) == []
-    begun = {
-        "permutation": {"changes": {}, "cnn_minus_ffnn": None},
-        "training_sizes": {"cnn": []},
-        "lead_of_the_cnn": [],
-    }
-    assert rules.mechanism_findings(NOTHING | {"experiments": begun}) == []
+    """Without explanations and ablations, or with ablations that have not begun, there are no findings."""
+    assert findings() == []
+    assert findings(ablations={"training_sizes": {"cnn": []}}) == []
 
 
 def shift_curve(change: dict[str, Any]) -> dict[str, Any]:
@@ -57,13 +100,13 @@ def shift_curve(change: dict[str, Any]) -> dict[str, Any]:
         {"amount": 0, "accuracy": estimate(0.88), "change": None},
         {"amount": 2, "accuracy": estimate(0.57), "change": change},
     ]
-    curve = {"probe": "shift", "unit": "pixels", "unchanged": 0, "points": points}
-    return {"seeds": [0, 1, 2], "probes": [curve], "layers": []}
+    curve = {"perturbation": "shift", "unit": "pixels", "unchanged": 0, "points": points}
+    return {"seeds": [0, 1, 2], "perturbations": [curve], "linear_probes": []}
 
 
 def test_a_costly_shift_is_said() -> None:
     """With change, interval and what is left."""
-    text = one(rules.shifted("ffnn", shift_curve(estimate(-0.31))), "shifted")
+    text = one(translation("ffnn", shift_curve(estimate(-0.31))), "translation")
     for words in ("2 pixels", "−31.00 [−32.00, −30.00]", "57.0%"):
         assert words in text
 
@@ -71,36 +114,39 @@ def test_a_costly_shift_is_said() -> None:
 @pytest.mark.parametrize("change", [estimate(-0.011, 0.01), estimate(0.1)])
 def test_a_shift_without_a_shown_cost_is_not(change: dict[str, Any]) -> None:
     """An interval that comes within half a point of nothing is not enough."""
-    assert rules.shifted("ffnn", shift_curve(change)) == []
-    assert rules.shifted("ffnn", {"seeds": [0, 1, 2], "probes": []}) == []
+    assert translation("ffnn", shift_curve(change)) == []
+    assert translation("ffnn", {"seeds": [0, 1, 2], "perturbations": []}) == []
 
 
 def test_a_shift_is_said_from_half_a_point_on() -> None:
     """With all of its interval beyond half a point it is worth a sentence, with an end just short of that it is not."""
-    assert rules.shifted("ffnn", shift_curve(estimate(-0.0151))) != []
-    assert rules.shifted("ffnn", shift_curve(estimate(-0.0149))) == []
+    assert translation("ffnn", shift_curve(estimate(-0.0151))) != []
+    assert translation("ffnn", shift_curve(estimate(-0.0149))) == []
 
 
 def test_a_shift_is_two_pixels_of_the_curve_of_shifts() -> None:
     """Other probes and other amounts cost what they may, the sentence has the numbers of two pixels' shift alone."""
     held = shift_curve(estimate(-0.31))
-    shifts = held["probes"][0]
+    shifts = held["perturbations"][0]
     one_pixel, three_pixels = (
         {"amount": amount, "accuracy": estimate(accuracy), "change": estimate(accuracy - 0.88)}
         for amount, accuracy in ((1, 0.78), (3, 0.40))
     )
-    noise = shifts | {"probe": "noise", "points": [{"amount": 2, "accuracy": estimate(0.1), "change": estimate(-0.7)}]}
+    noise = shifts | {
+        "perturbation": "noise",
+        "points": [{"amount": 2, "accuracy": estimate(0.1), "change": estimate(-0.7)}],
+    }
     curve = shifts | {"points": [one_pixel, three_pixels, *shifts["points"]]}
-    assert "57.0%" in one(rules.shifted("cnn", held | {"probes": [noise, curve]}), "shifted")
-    assert rules.shifted("cnn", held | {"probes": [noise]}) == []
-    assert rules.shifted("cnn", held | {"probes": [shifts | {"points": [one_pixel, three_pixels]}]}) == []
+    assert "57.0%" in one(translation("cnn", held | {"perturbations": [noise, curve]}), "translation")
+    assert translation("cnn", held | {"perturbations": [noise]}) == []
+    assert translation("cnn", held | {"perturbations": [shifts | {"points": [one_pixel, three_pixels]}]}) == []
 
 
 def readouts(hidden: float, half: float = 0.01) -> dict[str, Any]:
     names = ("pixels", "dense1", "dense2")
     return {
         "seeds": [0, 1, 2],
-        "layers": [
+        "linear_probes": [
             {"layer": n, "accuracy": estimate(a, half)} for n, a in zip(names, (0.77, hidden, 0.9), strict=True)
         ],
     }
@@ -108,32 +154,31 @@ def readouts(hidden: float, half: float = 0.01) -> dict[str, Any]:
 
 def test_what_layers_add_is_said() -> None:
     """The last hidden layer against the pixels; the scores behind it are no hidden layer."""
-    text = one(rules.last_layer("cnn", readouts(0.86)), "last_layer")
+    text = one(linear_probe("cnn", readouts(0.86)), "linear_probe")
     for words in ("86.0%", "dense1", "77.0%"):
         assert words in text
 
 
 def test_layers_that_add_nothing_shown_are_not_said() -> None:
     """Intervals that touch say nothing, and a network without hidden layer has nothing to compare."""
-    assert rules.last_layer("cnn", readouts(0.79)) == []
-    assert rules.last_layer("ffnn", readouts(0.9) | {"layers": readouts(0.9)["layers"][:2]}) == []
+    assert linear_probe("cnn", readouts(0.79)) == []
+    assert linear_probe("ffnn", readouts(0.9) | {"linear_probes": readouts(0.9)["linear_probes"][:2]}) == []
 
 
 def lead(mean: float, half: float = 0.01, probe: str = "noise") -> list[dict[str, Any]]:
-    return [{"probe": probe, **judged(mean, half)}]
+    return [{"perturbation": probe, **judged(mean, half)}]
 
 
 @pytest.mark.parametrize(("mean", "better", "other"), [(0.09, "cnn", "ffnn"), (-0.09, "ffnn", "cnn")])
 def test_who_stands_changed_images_better(mean: float, better: str, other: str) -> None:
     """The model that loses less is named, with the size of the lead and its interval, low to high."""
-    text = one(rules.probe_leads(lead(mean)), "probe_lead")
-    evidence = "(3 seeds, Holm over 7: 0.02)"
+    text = one(robustness_differences(lead(mean)), "robustness_difference")
+    evidence = "(3 seeds; p (Holm, m = 7) = 0.02)"
     for words in (
-        f"the {better} stands it better",
-        f"than the {other}",
-        "9.00 points",
+        f"{NAMES[better]} is more robust to noise".removeprefix("the "),
+        f"than {NAMES[other]}",
+        "9.00 percentage points",
         "[8.00, 10.00]",
-        "Noise",
         evidence,
     ):
         assert words in text
@@ -142,29 +187,29 @@ def test_who_stands_changed_images_better(mean: float, better: str, other: str) 
 @pytest.mark.parametrize("held", [lead(0.01, 0.02), lead(-0.01, 0.02), lead(0.004, 0.001), lead(-0.004, 0.001), []])
 def test_no_lead_is_claimed_without_a_verdict(held: list[dict[str, Any]]) -> None:
     """Neither where nothing is decided nor where the lead is below half a point."""
-    assert rules.probe_leads(held) == []
+    assert robustness_differences(held) == []
 
 
 def test_a_lead_that_its_family_takes_away_is_not_said() -> None:
     """An interval beyond zero is not enough: the verdict follows p corrected over all ways to change images."""
-    assert rules.probe_leads([held | {"verdict": "undecided"} for held in lead(0.09)]) == []
-    gap = judged(-0.04) | {"verdict": "undecided"}
-    assert rules.permutation_gap(gap) == []
-    held = [one | {"verdict": "undecided"} for one in leads((100, -0.05), (55_000, 0.02))]
-    assert rules.data_hunger(held) == []
+    assert robustness_differences([held | {"verdict": "inconclusive"} for held in lead(0.09)]) == []
+    gap = judged(-0.04) | {"verdict": "inconclusive"}
+    assert permutation_gap(gap) == []
+    held = [one | {"verdict": "inconclusive"} for one in leads((100, -0.05), (55_000, 0.02))]
+    assert training_set_size(held) == []
 
 
 def test_a_lead_is_said_from_half_a_point_on() -> None:
     """Below that a shown lead is no sentence, on either side."""
     for sign in (1, -1):
-        assert rules.probe_leads(lead(sign * 0.0051, 0.001)) != []
-        assert rules.probe_leads(lead(sign * 0.0049, 0.001)) == []
+        assert robustness_differences(lead(sign * 0.0051, 0.001)) != []
+        assert robustness_differences(lead(sign * 0.0049, 0.001)) == []
 
 
 def test_each_lead_is_judged_for_itself() -> None:
     """One that is open stands in nobody's way, and each that is shown has its sentence."""
-    found = rules.probe_leads(lead(0.0, probe="blur") + lead(0.09, probe="shift") + lead(-0.09, probe="noise"))
-    assert [(held["values"]["probe"], held["values"]["better"]) for held in found] == [
+    found = robustness_differences(lead(0.0, probe="blur") + lead(0.09, probe="shift") + lead(-0.09, probe="noise"))
+    assert [(held.values["perturbation"], held.values["better"]) for held in found] == [
         ("shift", "cnn"),
         ("noise", "ffnn"),
     ]
@@ -173,46 +218,49 @@ def test_each_lead_is_judged_for_itself() -> None:
 def test_every_way_to_change_images_has_its_words() -> None:
     """Whatever the explanations probe with, its lead is a sentence of its own."""
     texts = {
-        one(rules.probe_leads(lead(0.09, probe=probe.name)), "probe_lead").partition(":")[0] for probe in PERTURBATIONS
+        one(robustness_differences(lead(0.09, probe=probe.name)), "robustness_difference")
+        .partition(" is more robust to ")[2]
+        .partition(":")[0]
+        for probe in PERTURBATIONS
     }
     assert len(texts) == len(PERTURBATIONS)
 
 
 def permutation(verdict: str, mean: float = -0.05, bound: float | None = None) -> dict[str, Any]:
-    return estimate(mean) | {"verdict": verdict, "seeds": [0, 1, 2], "equivalence_bound": bound}
+    return estimate(mean) | {"metric": "accuracy", "verdict": verdict, "seeds": [0, 1, 2], "equivalence_bound": bound}
 
 
 def test_permuted_pixels_that_matter() -> None:
     """A verdict is said with the change and its interval."""
-    text = one(rules.permuted("cnn", permutation("worse")), "permuted")
-    for words in ("the cnn gets worse", "−5.00 [−6.00, −4.00]", "3 seeds"):
+    text = one(permuted("cnn", permutation("worse")), "permuted")
+    for words in ("gets worse", "−5.00 [−6.00, −4.00]", "3 seeds"):
         assert words in text
-    assert "gets better" in one(rules.permuted("ffnn", permutation("better", 0.05)), "permuted")
+    assert "gets better" in one(permuted("ffnn", permutation("better", 0.05)), "permuted")
 
 
 def test_permuted_pixels_that_are_shown_not_to_matter() -> None:
     """No difference larger than the bound is a finding too."""
-    text = one(rules.permuted("ffnn", permutation("undecided", 0.0, 0.004)), "permuted")
-    for words in ("does not matter to the ffnn", "no difference larger than 0.40 points"):
+    text = one(permuted("ffnn", permutation("inconclusive", 0.0, 0.004)), "permuted")
+    for words in ("does not matter", "equivalent within ±0.40 percentage points"):
         assert words in text
     # Not one answer differs: the bound is nothing, and a finding all the same.
-    assert "than 0.00 points" in one(rules.permuted("cnn", permutation("undecided", 0.0, 0.0)), "permuted")
+    assert "within ±0.00 percentage points" in one(permuted("cnn", permutation("inconclusive", 0.0, 0.0)), "permuted")
 
 
-@pytest.mark.parametrize("verdict", ["undecided", "no verdict"])
+@pytest.mark.parametrize("verdict", ["inconclusive", "not tested"])
 def test_an_open_permutation_is_not_said(verdict: str) -> None:
     """Neither shown to matter nor shown not to."""
-    assert rules.permuted("ffnn", permutation(verdict)) == []
+    assert permuted("ffnn", permutation(verdict)) == []
 
 
 def test_the_gap_of_the_permutation() -> None:
     """The model that loses more lives on neighbourhood; zero within the interval says nothing."""
-    text = one(rules.permutation_gap(judged(-0.04)), "permutation_gap")
-    for words in ("4.00 points", "more to the cnn than to the ffnn", "[3.00, 5.00]"):
+    text = one(permutation_gap(judged(-0.04)), "permutation_gap")
+    for words in ("4.00 percentage points", "more to LeNet-5 than to the MLP", "[3.00, 5.00]"):
         assert words in text
-    assert "more to the ffnn than to the cnn" in one(rules.permutation_gap(judged(0.04)), "permutation_gap")
-    assert rules.permutation_gap(judged(-0.005)) == []
-    assert rules.permutation_gap(None) == []
+    assert "more to the MLP than to LeNet-5" in one(permutation_gap(judged(0.04)), "permutation_gap")
+    assert permutation_gap(judged(-0.005)) == []
+    assert permutation_gap(None) == []
 
 
 def leads(*pairs: tuple[int, float]) -> list[dict[str, Any]]:
@@ -221,19 +269,33 @@ def leads(*pairs: tuple[int, float]) -> list[dict[str, Any]]:
 
 def test_who_leads_with_few_and_with_many_images() -> None:
     """It fires when the lead changes sides, between the smallest and the largest set that decide."""
-    text = one(rules.data_hunger(leads((100, -0.05), (300, 0.001), (55_000, 0.02))), "data_hunger")
-    for words in ("Few images favour the ffnn, many the cnn", "100", "5.00 points", "55,000", "2.00"):
+    text = one(training_set_size(leads((100, -0.05), (300, 0.001), (55_000, 0.02))), "training_set_size")
+    for words in (
+        "Few training images favour the MLP, many LeNet-5",
+        "100",
+        "5.00 percentage points",
+        "55,000",
+        "2.00",
+    ):
         assert words in text
-    assert "favour the cnn, many the ffnn" in one(rules.data_hunger(leads((100, 0.05), (300, -0.02))), "data_hunger")
+    assert "favour LeNet-5, many the MLP" in one(
+        training_set_size(leads((100, 0.05), (300, -0.02))), "training_set_size"
+    )
 
 
 def test_only_sizes_that_decide_are_compared() -> None:
     """Open leads at either end, and decided ones between, are passed over: the first decided one meets the last."""
     held = leads((50, 0.002), (100, -0.05), (300, -0.03), (1000, 0.06), (55_000, 0.001))
-    text = one(rules.data_hunger(held), "data_hunger")
-    for words in ("Few images favour the ffnn, many the cnn", "with 100 ", "5.00 points", "with 1,000 ", "6.00 ("):
+    text = one(training_set_size(held), "training_set_size")
+    for words in (
+        "Few training images favour the MLP, many LeNet-5",
+        "with 100 ",
+        "5.00 percentage points",
+        "with 1,000 ",
+        "6.00 (",
+    ):
         assert words in text
-    assert rules.data_hunger(leads((100, 0.05), (300, -0.03), (1000, 0.06))) == []
+    assert training_set_size(leads((100, 0.05), (300, -0.03), (1000, 0.06))) == []
 
 
 @pytest.mark.parametrize(
@@ -248,7 +310,7 @@ def test_only_sizes_that_decide_are_compared() -> None:
 )
 def test_a_lead_that_stays_is_not_said(held: list[dict[str, Any]]) -> None:
     """One side throughout, an undecided other side, or one size alone."""
-    assert rules.data_hunger(held) == []
+    assert training_set_size(held) == []
 
 
 def calibrated(temperature: float, change: dict[str, Any]) -> dict[str, Any]:
@@ -264,10 +326,10 @@ def calibrated(temperature: float, change: dict[str, Any]) -> dict[str, Any]:
 
 def test_confidence_that_a_temperature_mends() -> None:
     """Too sure above 1, not sure enough below, with loss and error before and after."""
-    text = one(rules.confidence("ffnn", calibrated(1.4, estimate(-0.03))), "confidence")
-    for words in ("“wide”", "too sure of itself", "1.40", "0.318 instead of 0.349", "0.8% instead of 3.5%"):
+    text = one(calibration("ffnn", calibrated(1.4, estimate(-0.03))), "calibration")
+    for words in ("“wide”", "overconfident", "1.40", "from 0.349 to 0.318", "from 3.5% to 0.8%"):
         assert words in text
-    assert "not sure enough" in one(rules.confidence("ffnn", calibrated(0.8, estimate(-0.03))), "confidence")
+    assert "underconfident" in one(calibration("ffnn", calibrated(0.8, estimate(-0.03))), "calibration")
 
 
 @pytest.mark.parametrize(
@@ -282,7 +344,7 @@ def test_confidence_that_a_temperature_mends() -> None:
 )
 def test_confidence_that_needs_no_mending(held: dict[str, Any]) -> None:
     """A temperature near 1, or one that does not lower the test loss for certain, says nothing."""
-    assert rules.confidence("ffnn", held) == []
+    assert calibration("ffnn", held) == []
 
 
 CONTROLS = ["random", "centre Gaussian", "blurred random", "edges"]
@@ -291,7 +353,7 @@ CONTROLS = ["random", "centre Gaussian", "blurred random", "edges"]
 def beaten(count: int, *, behind: bool) -> dict[str, Any]:
     rest = estimate(-0.1) if behind else estimate(0.0)
     leads_over = {control: estimate(0.1) if i < count else rest for i, control in enumerate(CONTROLS)}
-    return {"area": estimate(0.5), "beats": CONTROLS[:count], "leads": leads_over}
+    return {"area": estimate(0.5), "beats": CONTROLS[:count], "differences": leads_over}
 
 
 def method(
@@ -302,12 +364,12 @@ def method(
         "method": name,
         "deletion": beaten(deletion, behind=behind),
         "insertion": beaten(insertion, behind=False),
-        "randomised": [
+        "cascading_randomization": [
             {"layer": "dense3", "correlation": estimate(0.7)},
             {"layer": "conv1", "correlation": last},
         ],
-        "trained_again": 0.26,
-        "passes_randomisation": passes,
+        "seed_to_seed_correlation": 0.26,
+        "passes_randomization": passes,
     }
 
 
@@ -318,77 +380,86 @@ def methods_tried(*methods: dict[str, Any]) -> dict[str, Any]:
 def test_methods_that_beat_all_controls_passed_and_others_failed() -> None:
     """All four in both curves, or it failed, with how many it beats."""
     tried = methods_tried(method("IG", 4, 4), method("CAM", 3, 3), method("X", 0, 4))
-    text = one(rules.faithful("cnn", tried), "faithful")
-    assert "IG passed, ahead of all 4 in both" in text
-    assert "CAM (ahead of 3 and 3 of them) and X (ahead of 0 and 4 of them) failed, behind at least one." in text
+    text = one(faithfulness("cnn", tried), "faithfulness")
+    assert "IG (4/4 on deletion, 4/4 on insertion) beat every control in both" in text
+    assert (
+        "not faithful, worse than at least one control: CAM (3/4 on deletion, 3/4 on insertion) and X (0/4 on "
+        "deletion, 4/4 on insertion)." in text
+    )
 
 
 def test_a_method_level_with_the_controls_has_not_failed() -> None:
     """Of a network that gives every image the same scores all maps are alike: none is behind another."""
-    level = {"area": estimate(0.5), "beats": [], "leads": {control: {"interval": [0.0, 0.0]} for control in CONTROLS}}
+    level = {
+        "area": estimate(0.5),
+        "beats": [],
+        "differences": {control: {"interval": [0.0, 0.0]} for control in CONTROLS},
+    }
     tried = methods_tried(method("IG", 0, 0) | {"deletion": level, "insertion": level})
-    text = one(rules.faithful("cnn", tried), "faithful")
-    assert "no method passed; IG (ahead of 0 and 0 of them) undecided." in text
+    text = one(faithfulness("cnn", tried), "faithfulness")
+    assert "no method beats every control in both; inconclusive: IG (0/4 on deletion, 0/4 on insertion)." in text
 
 
 def test_a_method_that_is_not_behind_has_not_failed() -> None:
     """Ahead of some controls and not shown to be behind any, it is undecided."""
     tried = methods_tried(method("IG", 4, 4), method("CAM", 3, 4, behind=False), method("X", 3, 4))
-    (found,) = rules.faithful("cnn", tried)
+    (found,) = faithfulness("cnn", tried)
     assert (
-        "X (ahead of 3 and 4 of them) failed, behind at least one; CAM (ahead of 3 and 4 of them) undecided."
-        in found["text"]
+        "not faithful, worse than at least one control: X (3/4 on deletion, 4/4 on insertion); inconclusive: CAM "
+        "(3/4 on deletion, 4/4 on insertion)." in found.text
     )
-    assert found["values"] == {"passed": ["IG"], "failed": ["X"], "undecided": ["CAM"]}
+    assert found.values == {"passed": ["IG"], "failed": ["X"], "inconclusive": ["CAM"]}
 
 
 def test_all_passed_or_none() -> None:
     """Neither sentence mentions an empty group; three of one are a list."""
     three = [method(name, 4, 4) for name in ("IG", "CAM", "occlusion")]
-    text = one(rules.faithful("cnn", methods_tried(*three)), "faithful")
-    assert "IG, CAM and occlusion passed" in text
-    assert "failed" not in text
-    assert "no method passed; CAM" in one(rules.faithful("cnn", methods_tried(method("CAM", 1, 1))), "faithful")
+    text = one(faithfulness("cnn", methods_tried(*three)), "faithfulness")
+    assert "IG (4/4 on deletion, 4/4 on insertion), CAM (4/4" in text
+    assert "not faithful" not in text
+    assert "no method beats every control in both; not faithful, worse than at least one control: CAM" in one(
+        faithfulness("cnn", methods_tried(method("CAM", 1, 1))), "faithfulness"
+    )
 
 
 def test_the_randomised_weights_check_says_all_three() -> None:
     """Passed, failed and undecided methods, with the interval when all weights are random, and no minus before zero."""
     held = methods_tried(method("IG", 4, 4), method("CAM", 4, 4, passes=False), method("X", 4, 4, passes=None))
-    text = one(rules.randomised("cnn", held), "randomised")
+    text = one(randomization("cnn", held), "randomization")
     for words in (
-        "IG (0.00 [−0.01, 0.01]; between trainings 0.26) passed",
-        "CAM (0.60 [0.59, 0.61]; between trainings 0.26) failed",
-        "X (0.20 [0.10, 0.30]; between trainings 0.26) undecided.",
+        "passed: IG (0.00 [−0.01, 0.01]; seed-to-seed 0.26)",
+        "failed: CAM (0.60 [0.59, 0.61]; seed-to-seed 0.26)",
+        "inconclusive: X (0.20 [0.10, 0.30]; seed-to-seed 0.26).",
     ):
         assert words in text
-    for passes, others in ((True, ("failed", "undecided")), (False, ("passed", "undecided"))):
-        text = one(rules.randomised("cnn", methods_tried(method("IG", 4, 4, passes=passes))), "randomised")
-        assert not any(other in text for other in others)
+    for passes, others in ((True, ("failed", "inconclusive")), (False, ("passed", "inconclusive"))):
+        text = one(randomization("cnn", methods_tried(method("IG", 4, 4, passes=passes))), "randomization")
+        assert not any(f"{other}:" in text for other in others)
 
 
 @pytest.mark.parametrize("seeds", [[0], [0, 1]])
 def test_below_three_seeds_nothing_is_concluded(seeds: list[int]) -> None:
     """However clear the intervals are, one or two seeds speak of nothing but themselves."""
     held = everything()
-    for parts in (held["mechanisms"], held["calibration"], held["faithfulness"]):
+    for parts in (held["robustness"], held["calibration"], held["faithfulness"]):
         for of_model in parts.values():
             of_model["seeds"] = seeds
-    for lead_of in (*held["probe_leads"], *held["experiments"]["lead_of_the_cnn"]):
-        lead_of.update(judged(lead_of["lead"]["mean"], seeds=len(seeds)))
-    experiment = held["experiments"]["permutation"]
-    experiment["changes"]["cnn"]["verdict"] = "no verdict"
+    for lead_of in (*held["robustness_differences"], *held["ablations"]["differences_by_size"]):
+        lead_of.update(judged(lead_of["mean"], seeds=len(seeds)))
+    experiment = held["ablations"]["permutation"]
+    experiment["changes"]["cnn"]["verdict"] = "not tested"
     experiment["cnn_minus_ffnn"] = judged(-0.04, seeds=len(seeds))
-    assert rules.mechanism_findings(held) == []
+    assert findings(**held) == []
 
 
 def everything() -> dict[str, Any]:
     """Return results with something to say by every rule."""
     return {
-        "mechanisms": {model: shift_curve(estimate(-0.3)) | readouts(0.86) for model in ("ffnn", "cnn")},
-        "probe_leads": lead(0.09),
-        "experiments": {
+        "robustness": {model: shift_curve(estimate(-0.3)) | readouts(0.86) for model in ("ffnn", "cnn")},
+        "robustness_differences": lead(0.09),
+        "ablations": {
             "permutation": {"changes": {"cnn": permutation("worse")}, "cnn_minus_ffnn": judged(-0.04)},
-            "lead_of_the_cnn": leads((100, -0.05), (55_000, 0.02)),
+            "differences_by_size": leads((100, -0.05), (55_000, 0.02)),
         },
         "calibration": {"cnn": calibrated(1.4, estimate(-0.03))},
         "faithfulness": {"cnn": methods_tried(method("IG", 4, 4), method("CAM", 3, 3, passes=False))},
@@ -397,24 +468,25 @@ def everything() -> dict[str, Any]:
 
 def test_all_rules_are_asked() -> None:
     """Results with something of everything have every finding, for the model that it is about."""
-    assert [(finding["id"], finding["model"]) for finding in rules.mechanism_findings(everything())] == [
-        ("shifted", "ffnn"), ("last_layer", "ffnn"), ("shifted", "cnn"), ("last_layer", "cnn"), ("probe_lead", None),
-        ("permuted", "cnn"), ("permutation_gap", None), ("data_hunger", None), ("confidence", "cnn"),
-        ("faithful", "cnn"), ("randomised", "cnn"),
+    assert [(finding.id, finding.model) for finding in findings(**everything())] == [
+        ("translation", "ffnn"), ("translation", "cnn"), ("robustness_difference", None), ("linear_probe", "ffnn"),
+        ("linear_probe", "cnn"),
+        ("permuted", "cnn"), ("permutation_gap", None), ("training_set_size", None), ("calibration", "cnn"),
+        ("faithfulness", "cnn"), ("randomization", "cnn"),
     ]  # fmt: skip
 
 
 def test_findings_carry_their_numbers() -> None:
     """What is printed in a sentence stands beside it as numbers, for programs."""
-    values = {finding["id"]: finding["values"] for finding in rules.mechanism_findings(everything())}
+    values = {finding.id: finding.values for finding in findings(**everything())}
     assert values == {
-        "shifted": {"pixels": 2, "change": -0.3, "accuracy": 0.57},
-        "last_layer": {"hidden": 0.86, "pixels": 0.77},
-        "probe_lead": {"probe": "noise", "better": "cnn", "lead_of_the_cnn": 0.09},
+        "translation": {"pixels": 2, "change": -0.3, "accuracy": 0.57},
+        "linear_probe": {"hidden": 0.86, "pixels": 0.77},
+        "robustness_difference": {"perturbation": "noise", "better": "cnn", "cnn_minus_ffnn": 0.09},
         "permuted": {"mean": -0.05, "interval": pytest.approx([-0.06, -0.04])},
         "permutation_gap": {"cnn_minus_ffnn": -0.04, "interval": pytest.approx([-0.05, -0.03])},
-        "data_hunger": {"few": 100, "many": 55_000, "leads": [-0.05, 0.02]},
-        "confidence": {"temperature": pytest.approx(1.4), "before": 0.035, "after": 0.008},
-        "faithful": {"passed": ["IG"], "failed": ["CAM"], "undecided": []},
-        "randomised": {"IG": "passed", "CAM": "failed"},
+        "training_set_size": {"few": 100, "many": 55_000, "differences": [-0.05, 0.02]},
+        "calibration": {"temperature": pytest.approx(1.4), "before": 0.035, "after": 0.008},
+        "faithfulness": {"passed": ["IG"], "failed": ["CAM"], "inconclusive": []},
+        "randomization": {"IG": "passed", "CAM": "failed"},
     }

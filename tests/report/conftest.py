@@ -13,12 +13,14 @@ from fashion_compare.data.dataset import dataset_of
 from fashion_compare.data.sources import resolve
 from fashion_compare.execution import scheduler
 from fashion_compare.execution.plan import plan, root_of
+from fashion_compare.findings import with_findings
 from fashion_compare.report.page import write_report
 from fashion_compare.results.collect import collect, describe_dataset, with_explanations
 from fashion_compare.results.files import write_results
 from fashion_compare.runs.run import data_identity
 from fashion_compare.store import write_text
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 
 STUDY = """
 name: page
@@ -37,15 +39,16 @@ models:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of eight short runs on the stand-in, with its report."""
+    """A study of eight short runs on the synthetic data, with its report."""
     study = spec.parse_study(STUDY, "test")
     source = resolve("synthetic", announce=lambda _: None)
     dataset = dataset_of(source)
     root = root_of(tmp_path_factory.mktemp("runs"), study.name, dataset)
-    assert not scheduler.run_all(plan(study, source, data_identity(dataset), root), workers=2).failures
-    found = collect(study, describe_dataset(dataset, study), root)
-    make_explanations(study, found["best"], dataset, root, lambda _: None)
-    found = with_explanations(found, study, root)
+    assert not scheduler.run_all(plan(StudyContext(study, data_identity(dataset), root, source)), workers=2).failures
+    context = StudyContext(study, data_identity(dataset), root)
+    results = collect(context, describe_dataset(dataset, study))
+    make_explanations(context, results.best, dataset, lambda _: None)
+    found = with_findings(with_explanations(results, context))
     write_results(found, root)
     write_text(root / "study.yaml", spec.to_yaml(study))
     write_report(found, root)

@@ -27,15 +27,17 @@ from fashion_compare.data.dataset import Dataset, load
 from fashion_compare.data.sources import FILE_NAMES, resolve
 from fashion_compare.data.variants import held_out, permuted_pixels
 from fashion_compare.execution.designs import all_runs
-from fashion_compare.report.markdown import write_document
+from fashion_compare.findings import with_findings
+from fashion_compare.report.markdown import write_markdown
 from fashion_compare.report.page import write_report
 from fashion_compare.report.terminal import summary_table
 from fashion_compare.results.collect import collect, describe_dataset, with_explanations
-from fashion_compare.results.files import write_results
+from fashion_compare.results.files import read_results, write_results
 from fashion_compare.runs.checkpoints import load_classifier
 from fashion_compare.runs.execute import execute, record_of
 from fashion_compare.runs.run import Run, data_identity
 from fashion_compare.store import load_arrays, read_json, save_arrays, write_json, write_text
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import parse_study, to_yaml
 from tests.idx_files import idx_bytes
 
@@ -125,7 +127,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trained(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
     """The study's runs as they were trained."""
     root = tmp_path_factory.mktemp("runs") / "extremes"
-    for run in all_runs(STUDY, None, data_identity(dataset), root):
+    for run in all_runs(StudyContext(STUDY, data_identity(dataset), root)):
         execute(run, dataset=dataset)
     return root
 
@@ -179,16 +181,17 @@ def reported(
     """The case, and the study's directory with networks of its kinds, their results and their report."""
     root = tmp_path_factory.mktemp("case") / "extremes"
     shutil.copytree(trained, root)
-    for run in all_runs(STUDY, None, data_identity(dataset), root):
+    for run in all_runs(StudyContext(STUDY, data_identity(dataset), root)):
         rewritten(run, dataset, kind_of(request.param, run.model, run.name))
-    found = collect(STUDY, describe_dataset(dataset, STUDY), root)
-    make_explanations(STUDY, found["best"], dataset, root, lambda _: None)
-    make_audit(STUDY, dataset, root, lambda _: None)
-    found = with_explanations(found, STUDY, root)
+    context = StudyContext(STUDY, data_identity(dataset), root)
+    collected = collect(context, describe_dataset(dataset, STUDY))
+    make_explanations(context, collected.best, dataset, lambda _: None)
+    make_audit(context, dataset, lambda _: None)
+    found = with_findings(with_explanations(collected, context))
     write_results(found, root)
     write_report(found, root)
     write_text(root / "study.yaml", to_yaml(STUDY))
-    write_document(found, root, root / "results.md")
+    write_markdown(found, root, root / "results.md")
     return request.param, root
 
 
@@ -207,7 +210,7 @@ def test_every_score_is_the_one_of_its_kind(reported: tuple[str, Path]) -> None:
             for metric, expected in EXPECTED[kind].items():
                 mean = configuration["mean"]["test"][metric]
                 assert mean > 1000 if expected is None else mean == pytest.approx(expected, abs=1e-9)
-            assert (configuration["fitting"]["rise"] is None) == (kind == "perfect")
+            assert (configuration["curves"]["loss_increase"] is None) == (kind == "perfect")
 
 
 def test_the_files_have_no_number_that_is_none(reported: tuple[str, Path]) -> None:
@@ -233,12 +236,15 @@ def test_every_part_of_the_report_is_there(reported: tuple[str, Path]) -> None:
         drawn_of_model = {f"{figure}-{model}" for figure in ("confusion", "roc", "faithfulness", "first-layer")}
         assert drawn_of_model <= drawn
     assert {"overview", "cost", "curves-loss", "curves-accuracy", "differences-accuracy", "sensitivity", "per-class",
-            "probes", "shift-maps", "layers", "permutation", "training-sizes", "reliability", "randomisation",
-            "averages"} <= drawn  # fmt: skip
+            "perturbations", "shift-maps", "linear-probes", "permutation", "training-sizes", "reliability",
+            "randomization", "averages"} <= drawn  # fmt: skip
     page = (root / "report.html").read_text()
-    assert all(f'id="{section}"' in page for section in ("audit", "trust", "calibration", "playground", "fitting"))
+    assert all(
+        f'id="{section}"' in page
+        for section in ("data-quality", "faithfulness", "calibration", "playground", "fitting")
+    )
     found = read_json(root / "results.json")
-    assert found["audit"]["label_errors"]["test"] is not None
+    assert found["data_quality"]["label_errors"]["test"] is not None
     assert {model for model, held in found["calibration"].items() if 0.05 <= held["temperatures"][0] <= 20} == {
         "ffnn", "cnn",
     }  # fmt: skip
@@ -248,7 +254,7 @@ def test_the_summary_has_every_configuration(reported: tuple[str, Path]) -> None
     """Its accuracy, AUC and, for variations, the change from the baseline, in percent."""
     case, root = reported
     out = io.StringIO()
-    Console(file=out, width=100).print(summary_table(read_json(root / "results.json")))
+    Console(file=out, width=100).print(summary_table(read_results(root)))
     lines = out.getvalue().splitlines()
     for model, variation in (("ffnn", "l2"), ("cnn", "large")):
         scores = []
@@ -269,13 +275,13 @@ def test_equal_models_are_not_said_to_differ(reported: tuple[str, Path]) -> None
     page = visible((root / "report.html").read_text())
     document = " ".join((root / "results.md").read_text().split())
     for text in (page, document):
-        assert "The cnn and the ffnn are level: each has 100.00% of the test images right" in text
+        assert "LeNet-5 and the MLP have the same test accuracy: 100.00% each" in text
         assert "F1 is the same in every class" in text
         assert "no confusion differs" in text
         assert "no difference in any seed" in text
-        assert "could have shown" not in text
+        assert "minimum detectable" not in text
         assert "“baseline” has the highest mean validation accuracy (as “l2”, of no lower validation loss)" in text
-    assert page.count("1 of 2 – neither shows clearly") == 4
+    assert page.count("1 of 2 – no clear sign") == 4
 
 
 @pytest.fixture

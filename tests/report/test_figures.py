@@ -11,6 +11,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from fashion_compare.analysis.hyperparameters import TuningResults
+from fashion_compare.analysis.robustness import Robustness
+from fashion_compare.analysis.single_image import ImageExplanation
+from fashion_compare.comparison.hyperparameters import ParameterSensitivity
+from fashion_compare.evaluation.metrics import METRIC
 from fashion_compare.report.figures import (
     attribution,
     classes,
@@ -22,7 +27,9 @@ from fashion_compare.report.figures import (
 )
 from fashion_compare.report.figures.single_image import explanation
 from fashion_compare.report.figures.style import RenderedFigure, new_figure, to_svg
-from fashion_compare.report.page import _heat_uri
+from fashion_compare.report.images import heat_uri
+from fashion_compare.results.schema import Results
+from tests.builders import build
 
 NAMES = [f"class {c}" for c in range(10)]
 # The page's background in both themes, and the colours of the largest value above and below zero.
@@ -34,17 +41,24 @@ LEVELS = np.array([[1.0, 0.1, 0.0], [-0.1, -1.0, 0.5]])
 
 def point(value: int, mean: float) -> dict[str, Any]:
     accuracy = {"mean": mean, "interval": [mean - 0.01, mean + 0.01]}
-    return {"value": value, "validation_accuracy": accuracy, "change": None, "together": {}}
+    return {"value": value, "validation_accuracy": accuracy, "change": None, "changed_together": {}}
 
 
 def test_values_of_both_models_share_one_sorted_axis() -> None:
     """Each model was tried at values that the other was not: the curves run from the smallest to the largest."""
     tried = {"ffnn": {5: 0.80, 10: 0.82, 15: 0.83, 30: 0.84}, "cnn": {5: 0.81, 10: 0.83, 20: 0.85}}
     sensitivity = {
-        model: [{"parameter": "epochs", "span": 0.04, "usable": [], "points": [point(*item) for item in held.items()]}]
+        model: [
+            build(
+                ParameterSensitivity,
+                parameter="epochs",
+                range=0.04,
+                points=[point(*item) for item in held.items()],
+            )
+        ]
         for model, held in tried.items()
     }
-    _, figure, _, _ = unwrap(hyperparameters.curves)({"sensitivity": sensitivity})
+    _, figure, _, _ = unwrap(hyperparameters.curves)(sensitivity)
     (axes,) = figure.axes
     labels = [int(label.get_text()) for label in axes.get_xticklabels()]
     assert labels == [5, 10, 15, 20, 30]
@@ -55,10 +69,12 @@ def test_values_of_both_models_share_one_sorted_axis() -> None:
 
 def timed(seconds: float) -> dict[str, Any]:
     scores = {"mean": 0.5, "interval": [0.4, 0.6]}
+    of_splits = {split: dict.fromkeys(METRIC, 0.5) for split in ("train", "validation", "test")}
     return {
-        "runs": [{"environment": {"device": "cpu"}, "test": {"accuracy": 0.5}}],
-        "mean": {"seconds": seconds},
+        "runs": [{"environment": {"device": "cpu"}, **of_splits}],
+        "mean": {"seconds": seconds, **of_splits},
         "interval": {"test": {"accuracy": scores}},
+        "curves": {},
     }
 
 
@@ -66,7 +82,8 @@ def timed(seconds: float) -> dict[str, Any]:
 def test_a_training_that_took_no_time_has_a_place_too(seconds: list[float], scale: str) -> None:
     """Zero seconds, after zero epochs, are not on a log scale: the axis is linear, says so, and nothing warns."""
     configurations = {f"c{i}": timed(value) for i, value in enumerate(seconds)}
-    results = {"models": {"ffnn": {"configurations": configurations}}, "best": {}}
+    models = {"ffnn": {"configurations": configurations}}
+    results = build(Results, dataset={"name": "fashion-mnist"}, models=models)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         _, figure, _, _ = unwrap(scores.cost)(results)
@@ -90,7 +107,9 @@ def test_a_name_in_any_script_is_drawn_without_a_warning() -> None:
 def test_loss_curves_have_a_scale_at_every_end(losses: list[float]) -> None:
     """Three ticks or more lie within the axis, whatever the losses, and every epoch's point; 0 stands at 0.0001."""
     lines = [{"train_loss": loss, "validation_loss": loss} for loss in losses]
-    _, figure, rows, caption = unwrap(learning_curves.learning_curves)({"ffnn": {"baseline": [lines]}}, "loss")
+    _, figure, rows, caption = unwrap(learning_curves.learning_curves)(
+        "curves", {"ffnn": {"baseline": [lines]}}, "loss"
+    )
     figure.canvas.draw()
     (axes,) = figure.axes
     low, high = axes.get_ylim()
@@ -106,13 +125,11 @@ def test_a_model_without_a_finished_trial_has_a_panel_that_says_so() -> None:
     """Beside the other's trials, whose scale it does not touch; where neither has one there is nothing to draw."""
     failed = {"number": 0, "state": "failed", "validation_accuracy": None, "best_so_far": None}
     ended = {"number": 0, "state": "complete", "validation_accuracy": 0.8, "best_so_far": 0.8}
-    results = {"tuning": {"ffnn": {"trials": [failed]}, "cnn": {"trials": [ended]}}}
-    _, figure, rows, _ = unwrap(tuning.tuning_curves)(results)
+    searches = {"ffnn": build(TuningResults, trials=[failed]), "cnn": build(TuningResults, trials=[ended])}
+    _, figure, rows, _ = unwrap(tuning.tuning_curves)(searches)
     said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert said == [["no trial ended well"], []]
     assert [row["model"] for row in rows] == ["cnn"]
-    assert tuning.has_trials(results)
-    assert not tuning.has_trials({"tuning": {"ffnn": {"trials": [failed]}}})
 
 
 def shown(drawn: RenderedFigure, paper: tuple[int, int, int]) -> np.ndarray:
@@ -140,9 +157,9 @@ def first_layer_of(levels: np.ndarray) -> RenderedFigure:
 
 
 def explanation_of(levels: np.ndarray) -> RenderedFigure:
-    said = {"probabilities": [1.0], "model": "cnn", "configuration": "b", "run": 0, "label": None, "answer": 0}
+    explained = build(ImageExplanation, probabilities=[1.0], model="cnn", configuration="b", run="seed-0")
     blank = np.zeros(levels.shape, np.uint8)
-    return explanation("title", blank, said, {"answer": {"Grad-CAM": 0.002 * levels}}, ["Bag"])
+    return explanation("title", blank, explained, {"predicted": {"Grad-CAM": 0.002 * levels}}, ["Bag"])
 
 
 @pytest.mark.parametrize("theme", PAPER)
@@ -163,7 +180,7 @@ def test_a_map_is_as_opaque_as_its_value_is_large(draw: Any, theme: str) -> None
 def test_heat_over_an_image_is_as_opaque_as_it_is_large() -> None:
     """In the page's gallery: at most nine tenths, so that the image shows through, and at a tenth a tenth of that."""
     heat = np.array([[1.0, 0.1, 0.0, -0.1, -1.0]])
-    image = PIL.Image.open(io.BytesIO(base64.b64decode(_heat_uri(heat).partition(",")[2])))
+    image = PIL.Image.open(io.BytesIO(base64.b64decode(heat_uri(heat).partition(",")[2])))
     drawn = np.asarray(image.convert("RGBA"))[0]
     assert drawn[:, 3] == pytest.approx([0.9 * 255, 0.09 * 255, 0, 0.09 * 255, 0.9 * 255], abs=0.5)
     assert {tuple(pixel[:3]) for pixel in drawn[:2]} == {RED}
@@ -187,9 +204,13 @@ def test_a_cell_is_as_opaque_as_its_value_is_large(model: str, red: int, green: 
     confusion[1:, 0] = 100
     map_ = np.full((3, 3), 0.1)
     map_[0] = [1.0, 0.5, 0.0]
+    of_splits = {split: dict.fromkeys(METRIC, 0.5) for split in ("train", "validation", "test")}
+    entry = {"mean": {"confusion": confusion.tolist(), **of_splits}, "interval": {}, "curves": {}}
+    models = {model: {"configurations": {"baseline": entry}}}
+    configuration = build(Results, dataset={"name": "fashion-mnist"}, models=models).configuration(model)
     for drawn, expected in (
-        (classes.confusion(model, "baseline", confusion, NAMES), [0.1, 0.42, 0.9, 1.0]),
-        (robustness.shift_maps({model: {"shift_map": map_}}), [0.1, 0.5, 1.0]),
+        (classes.confusion(configuration, NAMES), [0.1, 0.42, 0.9, 1.0]),
+        (robustness.shift_maps({model: build(Robustness, shift_map=map_.tolist())}), [0.1, 0.5, 1.0]),
     ):
         found = cells(drawn)
         assert sorted({opacity for _, opacity in found}) == pytest.approx(expected, abs=0.01)

@@ -1,6 +1,5 @@
 """Intervals by Student's t know of no bounds; what is printed and drawn of them ends where scores do."""
 
-import copy
 import io
 import json
 import re
@@ -15,14 +14,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fashion_compare.findings.training import findings
+from fashion_compare.analysis.ablations import AblationResults
+from fashion_compare.comparison.from_predictions import PredictionComparison
+from fashion_compare.evaluation.metrics import METRIC
+from fashion_compare.findings import with_findings
 from fashion_compare.report import sentences
 from fashion_compare.report.figures import attribution, hyperparameters, robustness, scores
-from fashion_compare.report.markdown import write_document
+from fashion_compare.report.markdown import write_markdown
 from fashion_compare.report.page import write_report
-from fashion_compare.report.study_diff import beside
+from fashion_compare.report.study_diff import diff_studies
 from fashion_compare.report.terminal import summary_table
 from fashion_compare.report.terminal_compare import comparison
+from fashion_compare.results.schema import Results
+from tests.builders import build
 
 # What two seeds easily give.
 HALF = 1.92
@@ -35,7 +39,7 @@ def widened(held: Any) -> Any:
         return [widened(entry) for entry in held]
     if not isinstance(held, dict):
         return held
-    mean = held.get("mean", held.get("validation_accuracy"))
+    mean = held.get("mean")
     wide = {key: widened(value) for key, value in held.items()}
     if isinstance(held.get("interval"), list):
         wide["interval"] = [mean - HALF, mean + HALF]
@@ -43,13 +47,12 @@ def widened(held: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def wide(root: Path) -> dict[str, Any]:
+def wide(root: Path) -> Results:
     """The results of the tiny study, two seeds each, with such intervals."""
     found: dict[str, Any] = widened(json.loads((root / "results.json").read_text()))
     # Of a surrogate's shares; these are percentiles of what was really drawn.
     assert not found["global_sensitivity"]
-    found["findings"] = findings(found)
-    return found
+    return with_findings(Results.model_validate(found))
 
 
 class _Text(HTMLParser):
@@ -96,23 +99,21 @@ def check(text: str, least: int) -> None:
             assert low == 0.0 or low + 2 * HALF == pytest.approx(high, abs=2e-4)
 
 
-def test_the_page_prints_no_impossible_value(wide: dict[str, Any], root: Path, tmp_path: Path) -> None:
+def test_the_page_prints_no_impossible_value(wide: Results, root: Path, tmp_path: Path) -> None:
     """In cards, tables and sentences; results.json has them as they were computed."""
-    before = copy.deepcopy(wide)
     copied = tmp_path / "copy"
     shutil.copytree(root, copied)
     text = "".join(_Text(write_report(wide, copied).read_text(encoding="utf-8")).parts)
     check(text, 120)
     assert "0.00% – 100.00%" in text
-    assert wide == before
 
 
-def test_the_document_prints_no_impossible_value(wide: dict[str, Any], root: Path, tmp_path: Path) -> None:
+def test_the_document_prints_no_impossible_value(wide: Results, root: Path, tmp_path: Path) -> None:
     """In its tables, lists and sentences."""
-    check(write_document(wide, root, tmp_path / "results.md").read_text(encoding="utf-8"), 30)
+    check(write_markdown(wide, root, tmp_path / "results.md").read_text(encoding="utf-8"), 30)
 
 
-def test_the_summary_prints_no_impossible_value(wide: dict[str, Any], root: Path) -> None:
+def test_the_summary_prints_no_impossible_value(wide: Results, root: Path) -> None:
     """Both ends in place of a half that would lead beyond them, whole at 60 columns; else the half as ever."""
     text = terminal(summary_table(wide))
     assert text.count("[0.00, 100.00]") == 4
@@ -121,9 +122,9 @@ def test_the_summary_prints_no_impossible_value(wide: dict[str, Any], root: Path
     found = json.loads((root / "results.json").read_text())
     held = found["models"]["ffnn"]["configurations"]["baseline"]["interval"]["test"]["accuracy"]
     held["mean"], held["interval"] = 0.975, [0.95, 1.0000001]
-    assert "97.50 [95.00, 100.00]" in terminal(summary_table(found))
+    assert "97.50 [95.00, 100.00]" in terminal(summary_table(Results.model_validate(found)))
     held["interval"] = [0.951, 0.999]
-    assert "97.50 ±2.40" in terminal(summary_table(found))
+    assert "97.50 ±2.40" in terminal(summary_table(Results.model_validate(found)))
 
 
 def terminal(table: Any) -> str:
@@ -132,34 +133,35 @@ def terminal(table: Any) -> str:
     return out.getvalue()
 
 
-def test_two_studies_beside_each_other_print_no_impossible_value(wide: dict[str, Any]) -> None:
+def test_two_studies_beside_each_other_print_no_impossible_value(wide: Results) -> None:
     """Scores and leads end at 0, 100 and 100 points; a difference of two changes at twice that, which these are not."""
-    held = beside(wide, wide)
-    check(" ".join(row["first"] + row["second"] for row in held["scores"]), 8)
-    (of_best, *probes) = held["leads"]
-    check(of_best["first"] + of_best["second"], 2)
-    for row in probes:
-        for signed, _, low, high in printed(row["first"]):
+    diff = diff_studies(wide, wide)
+    check(" ".join(row.first + row.second for row in diff.scores), 8)
+    (of_best, *perturbations) = diff.differences
+    check(of_best.first + of_best.second, 2)
+    for row in perturbations:
+        for signed, _, low, high in printed(row.first):
             assert (signed, high - low) == (True, pytest.approx(200 * HALF, abs=0.02)) or abs(low) == abs(high) == 100
 
 
 def test_comparing_predictions_prints_no_impossible_value() -> None:
     """The differences of every metric, and of F1 class by class."""
     row = {
-        "metric": "accuracy", "mean": 0.1, "interval": [0.1 - HALF, 0.1 + HALF], "verdict": "no verdict",
+        "metric": "accuracy", "mean": 0.1, "interval": [0.1 - HALF, 0.1 + HALF], "verdict": "not tested",
         "seeds": [0, 1], "smallest_sign_flip_p": 0.5, "p": None, "p_holm": None, "p_sign_flip": None,
     }  # fmt: skip
     rows = [row | {"metric": metric} for metric in sentences.METRIC_NAMES]
+    class_row = {"metric": "f1", "mean": 0.1, "interval": [0.1 - HALF, 0.1 + HALF], "verdict": "not tested"}
     side = {
-        "runs": [{"accuracy": 0.5, "per_class": [{"f1": 0.5}]}],
+        "runs": [{"scores": dict.fromkeys(METRIC, 0.5), "per_class": [{"f1": 0.5}]}],
         "interval": {metric: {"mean": 0.5} for metric in sentences.METRIC_NAMES},
     }
     found = {
-        "a": side, "b": side, "comparisons": rows, "confusions": [], "classes": [row | {"metric": "f1", "class": 0}],
+        "a": side, "b": side, "comparisons": rows, "classes": [class_row],
         "agreement": [dict.fromkeys(("both_right", "only_a_right", "only_b_right", "both_wrong", "mcnemar_p"), 1)],
         "ensemble": [*rows, row],
     }  # fmt: skip
-    check("".join(map(terminal, comparison(found, ["Bag"], 4))), 5)
+    check("".join(map(terminal, comparison(build(PredictionComparison, **found), ["Bag"], 4))), 5)
 
 
 def lines(figure: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -174,18 +176,18 @@ def lines(figure: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     [
         (scores.overview, lambda wide: (wide,), True, 0, 100),
         (scores.cost, lambda wide: (wide,), False, 0, 100),
-        (scores.differences, lambda wide: (wide, "accuracy", "accuracy"), True, -100, 100),
-        (scores.sensitivity, lambda wide: (wide,), True, -100, 100),
-        (hyperparameters.curves, lambda wide: (wide,), False, 0, 100),
-        (robustness.probes, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (robustness.shifts, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (robustness.layers, lambda wide: (wide["mechanisms"],), False, 0, 100),
-        (attribution.randomisation, lambda wide: (wide["faithfulness"],), False, -1, 1),
+        (scores.differences, lambda wide: (wide.comparisons,), True, -100, 100),
+        (scores.sensitivity, lambda wide: (wide.sensitivity,), True, -100, 100),
+        (hyperparameters.curves, lambda wide: (wide.sensitivity,), False, 0, 100),
+        (robustness.perturbations, lambda wide: (wide.robustness,), False, 0, 100),
+        (robustness.shifts, lambda wide: (wide.robustness,), False, 0, 100),
+        (robustness.linear_probes, lambda wide: (wide.robustness,), False, 0, 100),
+        (attribution.randomization, lambda wide: (wide.faithfulness,), False, -1, 1),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_figures_draw_no_impossible_value(
-    wide: dict[str, Any], draw: Any, of: Any, across: bool, low: float, high: float
+    wide: Results, draw: Any, of: Any, across: bool, low: float, high: float
 ) -> None:
     """Intervals and bands reach to the bounds and no further; the data behind the figure have them as computed."""
     _, figure, rows, _ = unwrap(draw)(*of(wide))
@@ -201,15 +203,16 @@ def test_figures_of_experiments_draw_no_impossible_value() -> None:
     wide = {"mean": -0.2, "interval": [-0.2 - HALF, -0.2 + HALF]}
     score = {"mean": 0.7, "interval": [0.7 - HALF, 0.7 + HALF]}
     experiments = {
-        "permutation": {"changes": {"ffnn": wide, "cnn": wide}},
+        "permutation": {"changes": {model: wide | {"metric": "accuracy"} for model in ("ffnn", "cnn")}},
         "training_sizes": {model: [{"images": n, "accuracy": score} for n in (100, 1000)] for model in ("ffnn", "cnn")},
-        "lead_of_the_cnn": [{"images": n, "lead": wide} for n in (100, 1000)],
+        "differences_by_size": [{"images": n, **wide} for n in (100, 1000)],
         "least_steps": 300,
     }
-    _, figure, rows, _ = unwrap(robustness.permutation)({"experiments": experiments})
+    ablations = build(AblationResults, **experiments)
+    _, figure, rows, _ = unwrap(robustness.permutation)(ablations.permutation.changes)
     across = np.concatenate([x for x, _ in lines(figure)])
     assert (across.min(), across.max()) == (-100, 100)
-    _, figure, rows, _ = unwrap(robustness.training_sizes)({"experiments": experiments})
+    _, figure, rows, _ = unwrap(robustness.training_sizes)(ablations)
     for axes, bounds in zip(figure.axes, ((0, 100), (-100, 100)), strict=True):
         (up,) = {tuple(np.unique(band.get_paths()[0].vertices[:, 1])[[0, -1]]) for band in axes.collections}
         assert up == bounds

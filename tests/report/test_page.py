@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fashion_compare.evaluation import scores
 from fashion_compare.evaluation.metrics import COMPARED
-from fashion_compare.report import page as page_module
-from fashion_compare.report import sentences
-from fashion_compare.report.markdown import write_document
+from fashion_compare.findings import with_findings
+from fashion_compare.report import sentences, templating
+from fashion_compare.report.markdown import write_markdown
 from fashion_compare.report.page import write_report
 from fashion_compare.report.terminal import summary_table
 from fashion_compare.results.collect import collect
+from fashion_compare.results.files import read_results
+from fashion_compare.results.schema import Results
 from fashion_compare.store import write_json
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 from tests.report.conftest import STUDY
 
 
@@ -55,7 +59,7 @@ def test_every_link_within_the_page_has_its_target(root: Path) -> None:
     """The contents list leads to sections that exist."""
     page = _Page((root / "report.html").read_text())
     links = {address[1:] for address in page.addresses if address.startswith("#") and len(address) > 1}
-    assert {"answer", "models", "gradcam", "challenges"} <= links
+    assert {"answer", "models", "attribution", "challenges"} <= links
     assert links <= set(page.ids)
 
 
@@ -94,7 +98,7 @@ def test_the_gallery_shows_every_class_right_and_wrong(root: Path) -> None:
         assert ((c, "most confident wrong") in reasons) == (sum(confusion[c]) > confusion[c][c])
         assert (c, "least certain") in reasons
     for image in found["gallery"]["images"]:
-        right = image["answers"]["cnn"]["predicted"] == image["label"]
+        right = image["predictions"]["cnn"]["predicted"] == image["label"]
         assert right == {"most confident right": True, "most confident wrong": False}.get(image["reason"], right)
 
 
@@ -104,7 +108,7 @@ def test_a_wrong_answer_has_a_second_map(root: Path) -> None:
     answers = [
         answer | {"label": image["label"]}
         for image in found["gallery"]["images"]
-        for answer in image["answers"].values()
+        for answer in image["predictions"].values()
     ]
     maps = sum(len(answer["maps"]) * (1 if answer["predicted"] == answer["label"] else 2) for answer in answers)
     text = (root / "report.html").read_text()
@@ -116,14 +120,14 @@ def test_a_wrong_answer_has_a_second_map(root: Path) -> None:
 def test_what_explanations_and_probes_found_is_on_the_page(root: Path) -> None:
     """Curves of changed images, layers, tests of the maps, calibration: each has its figure and is in results.json."""
     drawn = {path.stem for path in (root / "figures").glob("*.svg")}
-    assert {"probes", "shift-maps", "layers", "faithfulness-ffnn", "faithfulness-cnn", "randomisation", "reliability",
-            "averages", "first-layer-ffnn", "first-layer-cnn"} <= drawn  # fmt: skip
+    assert {"perturbations", "shift-maps", "linear-probes", "faithfulness-ffnn", "faithfulness-cnn", "randomization",
+            "reliability", "averages", "first-layer-ffnn", "first-layer-cnn"} <= drawn  # fmt: skip
     found = json.loads((root / "results.json").read_text())
     text = html.unescape((root / "report.html").read_text())
     # Two seeds speak for no method and against none.
-    assert not {"faithful", "randomised", "shifted"} & {finding["id"] for finding in found["findings"]}
+    assert not {"faithfulness", "randomization", "translation"} & {finding["id"] for finding in found["findings"]}
     assert "rank correlation lies within ±0.25" in text
-    assert "A model with fewer than three seeds has no verdict." in text
+    assert "With fewer than three seeds nothing is tested." in text
     for finding in found["findings"]:
         assert finding["text"] in text
 
@@ -131,8 +135,8 @@ def test_what_explanations_and_probes_found_is_on_the_page(root: Path) -> None:
 def test_two_seeds_give_no_verdict_and_say_so(root: Path) -> None:
     """Below three seeds no comparison is decided, and the page says why."""
     found = json.loads((root / "results.json").read_text())
-    assert {row["verdict"] for row in found["comparisons"]} == {"no verdict"}
-    assert "too few to see how much differences vary" in (root / "report.html").read_text()
+    assert {row["verdict"] for row in found["comparisons"]} == {"not tested"}
+    assert "a verdict needs at least 3" in (root / "report.html").read_text()
 
 
 def test_the_machine_of_the_runs_is_named_once(root: Path) -> None:
@@ -155,7 +159,8 @@ def test_the_page_needs_only_files(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, copy)
     page = (copy / "report.html").read_text()
     study = spec.load_study(str(_resolved(copy)))
-    found = collect(study, json.loads((root / "results.json").read_text())["dataset"], copy)
+    described = read_results(root).dataset
+    found = with_findings(collect(StudyContext(study, described.identity, copy), described))
     (copy / "report.html").unlink()
     write_report(found, copy)
     assert (copy / "report.html").read_text() == page
@@ -165,15 +170,16 @@ def page_without(root: Path, tmp_path: Path, gone: str, study: str) -> str:
     """Return the page of a copy of the study's directory in which the directories called `gone` are missing."""
     copy = tmp_path / "copy"
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(gone, "explanations"))
-    dataset = json.loads((root / "results.json").read_text())["dataset"]
-    return write_report(collect(spec.parse_study(study, "test"), dataset, copy), copy).read_text()
+    described = read_results(root).dataset
+    context = StudyContext(spec.parse_study(study, "test"), described.identity, copy)
+    return write_report(with_findings(collect(context, described)), copy).read_text()
 
 
 def test_a_narrow_terminal_cuts_no_number(root: Path) -> None:
     """At 60 columns names wrap, and every mean and interval stands whole."""
     found = json.loads((root / "results.json").read_text())
     out = io.StringIO()
-    Console(file=out, width=60).print(summary_table(found))
+    Console(file=out, width=60).print(summary_table(Results.model_validate(found)))
     text = out.getvalue()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 60
@@ -210,11 +216,11 @@ def test_what_moves_along_is_said(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, copy)
     found = json.loads((root / "results.json").read_text())
     change = found["models"]["ffnn"]["configurations"]["l1"]["change"]
-    change["together"] = {"batch_size": 64}
+    change["changed_together"] = {"batch_size": 64}
     for entry in found["sensitivity"]["ffnn"]:
         for point in entry["points"]:
-            point["together"] = {"batch_size": 64} if point["change"] else {}
-    text = write_report(found, copy).read_text()
+            point["changed_together"] = {"batch_size": 64} if point["change"] else {}
+    text = write_report(Results.model_validate(found), copy).read_text()
     assert "L1 penalty 0 → 0.0001 with batch size 64" in text
     assert text.count("with batch size 64") >= 3
 
@@ -227,15 +233,15 @@ def _resolved(root: Path) -> Path:
 
 
 def test_the_results_as_a_document(root: Path, tmp_path: Path) -> None:
-    """One Markdown file: the scores of results.json, every figure it shows beside it, and that it is a stand-in's."""
+    """One Markdown file: the scores of results.json, every figure it shows, and that it is of synthetic data."""
     found = json.loads((root / "results.json").read_text())
-    path = write_document(found, root, tmp_path / "docs" / "results.md")
+    path = write_markdown(Results.model_validate(found), root, tmp_path / "docs" / "results.md")
     text = path.read_text(encoding="utf-8")
     for model in found["models"].values():
         for configuration in model["configurations"].values():
             assert f"{100 * configuration['interval']['test']['accuracy']['mean']:.2f} [" in text
     assert "These numbers are NOT about Fashion-MNIST" in text
-    assert "no verdict with 2 seeds" in text
+    assert "not tested (n = 2)" in text
     for model, best in found["best"].items():
         held = found["models"][model]["configurations"][best["configuration"]]
         for c, name in enumerate(found["dataset"]["class_names"]):
@@ -260,13 +266,16 @@ def test_the_documents_tables_have_the_columns_of_the_tables_of_metrics(
 ) -> None:
     """A metric more is a column more: of its name, its rule and its numbers, in every table over the metrics."""
     monkeypatch.setitem(sentences.METRIC_NAMES, "brier", "Brier score")
-    monkeypatch.setattr(page_module, "COMPARED", (*COMPARED, "brier"))
+    monkeypatch.setattr(templating, "COMPARED", (*COMPARED, "brier"))
+    monkeypatch.setattr(scores, "COMPARED", (*COMPARED, "brier"))
     monkeypatch.delitem(sentences.CLASS_SCORES, "recall")
     found = json.loads((root / "results.json").read_text())
     for model in found["models"].values():
         for configuration in model["configurations"].values():
-            configuration["interval"]["test"]["brier"] = {"mean": 0.1234, "interval": [0.1, 0.2]}
-    text = write_document(found, root, tmp_path / "results.md").read_text(encoding="utf-8")
+            configuration["interval"]["test"]["brier"] = {
+                "mean": 0.1234, "interval": [0.1, 0.2], "std_over_seeds": None, "covers": "images only",
+            }  # fmt: skip
+    text = write_markdown(Results.model_validate(found), root, tmp_path / "results.md").read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\|$\n)+", text, re.MULTILINE)
     for table in tables:
         head, rule, *rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
@@ -286,6 +295,6 @@ def test_what_is_said_of_classes_and_of_both_models_together(root: Path) -> None
     }  # fmt: skip
     held = found["head_to_head"]["baseline"]
     assert [row["a"]["model"] for row in held["ensemble"]] == ["ensemble"] * 4
-    assert "The mean of their probabilities is" in page
+    assert "probabilities (ensemble) changes accuracy by" in page
     assert "Confusions that differ most" in page
     assert page.count("McNemar") == 2 * len(found["head_to_head"])

@@ -20,6 +20,7 @@ from fashion_compare.explanation.gradcam import grad_cam
 from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.report.widgets.playground import network_for_page
 from fashion_compare.study import spec
+from fashion_compare.study.context import StudyContext
 from tests.builders import train_epoch
 from tests.report.conftest import STUDY
 
@@ -32,7 +33,7 @@ def networks(root: Path) -> dict[str, Any]:
     held = json.loads((root / "results.json").read_text())["gallery"]["networks"]
     study = spec.parse_study(STUDY, "test")
     return {
-        model: finished(study, model, network["configuration"], root).classifier(network["seed"])
+        model: finished(StudyContext(study, {}, root), model, network["configuration"]).classifier(network["seed"])
         for model, network in held.items()
     }
 
@@ -145,7 +146,7 @@ def test_resnet20_runs_in_the_page(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("move", "probe", "amount", "variant"),
+    ("move", "perturbation", "amount", "variant"),
     [({"x": 3, "y": -3}, "shift", 3, 2), ({"turn": 20}, "rotation", 20, 0), ({"turn": -20}, "rotation", 20, 1),
      ({"scale": 0.8}, "scale", 0.8, 0), ({"scale": 1.3}, "scale", 1.3, 0)],
 )  # fmt: skip

@@ -19,9 +19,11 @@ from fashion_compare.errors import UserError
 from fashion_compare.evaluation.metrics import COMPARED, METRIC
 from fashion_compare.results.collect import collect
 from fashion_compare.results.files import known_failures, write_results
+from fashion_compare.results.schema import DatasetDescription
 from fashion_compare.runs.execute import record_of
 from fashion_compare.runs.run import Run
 from fashion_compare.store import read_json, write_json
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import Study, parse_study
 
 TEXT = """
@@ -43,13 +45,7 @@ SPLITS = {"train": 80, "validation": 60, "test": 150}
 # How far the logits lean towards the labels: what makes one configuration better than another.
 LEAD = {"baseline": 2.0, "slow": 1.0, "fast": 2.05, "l2": 2.0, "large": 2.6}
 DATA = {"name": "garments", "sha256": {}, "split_sha256": "ab"}
-DATASET = {
-    **DATA,
-    "source": "drawn",
-    "is_synthetic": True,
-    "class_names": list(CLASS_NAMES),
-    "counts": SPLITS,
-}
+DATASET = DatasetDescription(**DATA, source="drawn", is_synthetic=True, class_names=list(CLASS_NAMES), counts=SPLITS)
 
 
 def finish(
@@ -97,7 +93,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, study: Study) -> Path:
     """Return the directory of that study, finished, with results.json and results.csv."""
     directory = tmp_path_factory.mktemp("runs") / "mine"
     finish_all(directory, study)
-    write_results(collect(study, DATASET, directory), directory)
+    write_results(collect(StudyContext(study, DATASET.identity, directory), DATASET), directory)
     return directory
 
 
@@ -145,7 +141,7 @@ def test_runs_are_what_their_files_say(results: dict[str, Any], root: Path, stud
             run.keys() >= scored and not record.keys() & scored
             for run, record in zip(entry["runs"], records, strict=True)
         )
-        assert entry["config"] == study.models[model][name].model_dump(mode="json")
+        assert entry["settings"] == study.models[model][name].model_dump(mode="json")
 
 
 def test_every_score_follows_from_the_predictions(results: dict[str, Any], root: Path) -> None:
@@ -200,8 +196,8 @@ def test_time_and_epochs_are_those_of_the_curve(results: dict[str, Any]) -> None
             assert run["seconds_per_epoch"] == pytest.approx(3 + seed)
             assert (run["epochs"], run["best_epoch"]) == (3, 2)
             assert run["last"]["validation_accuracy"] == 0.75
-        assert entry["fitting"]["gap"] == pytest.approx(0.9 - 0.75)
-        assert entry["fitting"]["rise"] == pytest.approx(0.6 / 0.4 - 1)
+        assert entry["curves"]["gap"] == pytest.approx(0.9 - 0.75)
+        assert entry["curves"]["loss_increase"] == pytest.approx(0.6 / 0.4 - 1)
 
 
 def test_intervals_are_around_their_means(results: dict[str, Any], root: Path) -> None:
@@ -241,7 +237,7 @@ def test_comparisons_are_of_variations_with_their_baseline_on_the_test_set(resul
     for row in rows:
         held = results["models"][row["a"]["model"]]["configurations"]
         assert row["b"] == {"model": row["a"]["model"], "configuration": "baseline"}
-        assert row["part"] == "test"
+        assert row["split"] == "test"
         expected = [
             a["test"][row["metric"]] - b["test"][row["metric"]]
             for a, b in zip(held[row["a"]["configuration"]]["runs"], held["baseline"]["runs"], strict=True)
@@ -261,7 +257,7 @@ def test_the_best_is_chosen_on_validation(results: dict[str, Any]) -> None:
         means = {name: np.mean([run["validation"]["accuracy"] for run in e["runs"]]) for name, e in held.items()}
         assert means[best["configuration"]] == pytest.approx(max(means.values()))
         assert best["ranking"][0]["configuration"] == best["configuration"]
-        assert {row["part"] for row in best["evidence"]} == {"validation"}
+        assert {row["split"] for row in best["evidence"]} == {"validation"}
     assert results["best"]["cnn"]["configuration"] == "large"
 
 
@@ -271,7 +267,7 @@ def test_the_head_to_head_is_baseline_with_baseline_and_best_with_best(results: 
     assert set(pairings) == {"baseline", "best"}
     for pairing, held in pairings.items():
         for row in held["comparisons"]:
-            assert (row["a"]["model"], row["b"]["model"], row["part"]) == ("cnn", "ffnn", "test")
+            assert (row["a"]["model"], row["b"]["model"], row["split"]) == ("cnn", "ffnn", "test")
             for side in ("a", "b"):
                 chosen = results["best"][row[side]["model"]]["configuration"]
                 assert row[side]["configuration"] == (chosen if pairing == "best" else "baseline")
@@ -288,8 +284,13 @@ def test_sensitivity_is_by_parameter(results: dict[str, Any]) -> None:
     assert [point["value"] for point in entries["learning_rate"]["points"]] == [0.0003, 0.001, 0.003]
     held = results["models"]["ffnn"]["configurations"]
     means = [held[name]["mean"]["validation"]["accuracy"] for name in ("slow", "baseline", "fast")]
-    assert entries["learning_rate"]["span"] == pytest.approx(max(means) - min(means))
-    assert held["slow"]["change"] == {"parameter": "learning_rate", "from": 0.001, "to": 0.0003, "together": {}}
+    assert entries["learning_rate"]["range"] == pytest.approx(max(means) - min(means))
+    assert held["slow"]["change"] == {
+        "parameter": "learning_rate",
+        "baseline_value": 0.001,
+        "value": 0.0003,
+        "changed_together": {},
+    }
     assert held["baseline"]["change"] is None
 
 
@@ -309,7 +310,7 @@ def test_the_table_has_a_row_per_run_and_part(results: dict[str, Any], root: Pat
     with (root / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 * 3 * 3
-    by_place = {(row["model"], row["configuration"], int(row["seed"]), row["part"]): row for row in rows}
+    by_place = {(row["model"], row["configuration"], int(row["seed"]), row["split"]): row for row in rows}
     assert len(by_place) == len(rows)
     for model, name, entry in configurations(results):
         for run in entry["runs"]:
@@ -325,23 +326,26 @@ def test_results_say_what_they_were_obtained_with(results: dict[str, Any]) -> No
     """Schema, study, data and environment are named."""
     assert results["schema_version"] == 2
     assert results["study"]["seeds"] == [0, 1, 2]
-    assert results["dataset"] == DATASET
+    assert results["dataset"] == DATASET.model_dump()
     assert results["environment"]["libraries"]["numpy"] == np.__version__
     assert results["environment"]["threads_per_run"] == 1
 
 
 def test_collecting_twice_gives_the_same(results: dict[str, Any], root: Path, study: Study) -> None:
     """Results follow from the files: made again they are the same."""
-    again = json.loads(json.dumps(collect(study, DATASET, root)))
+    again = json.loads(
+        json.dumps(collect(StudyContext(study, DATASET.identity, root), DATASET).model_dump(mode="json"))
+    )
     assert again == results
 
 
 def test_one_seed_gives_numbers_and_no_verdict(copy: Path, study: Study) -> None:
     """With a single seed everything is there, intervals cover the images only, and nothing is decided."""
     one = study.with_seeds(1)
-    found = collect(one, DATASET, copy)
-    write_results(found, copy)
-    assert {row["verdict"] for row in found["comparisons"]} == {"no verdict"}
+    collected = collect(StudyContext(one, DATASET.identity, copy), DATASET)
+    write_results(collected, copy)
+    found = collected.model_dump(mode="json")
+    assert {row["verdict"] for row in found["comparisons"]} == {"not tested"}
     assert {row["p"] for row in found["comparisons"]} == {None}
     estimate = found["models"]["cnn"]["configurations"]["baseline"]["interval"]["test"]["accuracy"]
     assert (estimate["covers"], estimate["std_over_seeds"]) == ("images only", None)
@@ -353,8 +357,9 @@ def test_a_study_of_one_model_has_no_head_to_head(tmp_path: Path) -> None:
     """With one model alone the rest is complete and the two are not compared."""
     alone = parse_study("name: alone\nseeds: 3\nmodels: {ffnn: {baseline: {hidden_sizes: [8], epochs: 3}}}", "x")
     finish_all(tmp_path, alone)
-    found = collect(alone, DATASET, tmp_path)
-    write_results(found, tmp_path)
+    collected = collect(StudyContext(alone, DATASET.identity, tmp_path), DATASET)
+    write_results(collected, tmp_path)
+    found = collected.model_dump(mode="json")
     assert (found["head_to_head"], found["comparisons"], found["sensitivity"]) == ({}, [], {"ffnn": []})
     assert found["best"]["ffnn"]["configuration"] == "baseline"
 
@@ -365,36 +370,38 @@ def test_two_best_baselines_are_compared_once(tmp_path: Path) -> None:
         "name: both\nseeds: 2\nmodels: {ffnn: {baseline: {epochs: 3}}, cnn: {baseline: {epochs: 3}}}", "x"
     )
     finish_all(tmp_path, both)
-    assert set(collect(both, DATASET, tmp_path)["head_to_head"]) == {"baseline"}
+    assert set(collect(StudyContext(both, DATASET.identity, tmp_path), DATASET).head_to_head) == {"baseline"}
 
 
 def test_a_failed_seed_is_left_out_of_its_pairs_alone(copy: Path, study: Study) -> None:
     """A variation that lost a seed is compared on the two it has, its mean is over two; the others keep three."""
     lose(copy, "ffnn", "fast", 1)
-    found = collect(study, DATASET, copy, {"ffnn/fast/seed-1": "diverged"})
-    write_results(found, copy)
+    collected = collect(StudyContext(study, DATASET.identity, copy), DATASET, {"ffnn/fast/seed-1": "diverged"})
+    write_results(collected, copy)
+    found = collected.model_dump(mode="json")
     seeds = {row["a"]["configuration"]: row["seeds"] for row in found["comparisons"] if row["a"]["model"] == "ffnn"}
     assert seeds == {"slow": [0, 1, 2], "fast": [0, 2], "l2": [0, 1, 2]}
     assert len(found["models"]["ffnn"]["configurations"]["fast"]["runs"]) == 2
     assert found["failures"] == [
         {"run": "ffnn/fast/seed-1", "model": "ffnn", "configuration": "fast", "seed": 1, "reason": "diverged"}
     ]
-    assert known_failures(study, copy) == {"ffnn/fast/seed-1": "diverged"}
+    assert known_failures(StudyContext(study, {}, copy)) == {"ffnn/fast/seed-1": "diverged"}
 
 
 def test_a_variation_with_one_seed_left_does_not_silence_the_others(copy: Path, study: Study) -> None:
     """Where a variation kept a single seed, the clearly worse one beside it is still called worse."""
     lose(copy, "ffnn", "fast", 1, 2)
-    rows = collect(study, DATASET, copy)["comparisons"]
+    rows = collect(StudyContext(study, DATASET.identity, copy), DATASET).model_dump(mode="json")["comparisons"]
     verdicts = {row["a"]["configuration"]: row["verdict"] for row in rows if row["metric"] == "accuracy"}
-    assert (verdicts["fast"], verdicts["slow"]) == ("no verdict", "worse")
+    assert (verdicts["fast"], verdicts["slow"]) == ("not tested", "worse")
 
 
 def test_a_failed_baseline_leaves_its_model_without_comparisons(copy: Path, study: Study) -> None:
     """Without a finished baseline a model's variations are ranked all the same, and its best meets the other's."""
     lose(copy, "ffnn", "baseline", 0, 1, 2)
-    found = collect(study, DATASET, copy)
-    write_results(found, copy)
+    collected = collect(StudyContext(study, DATASET.identity, copy), DATASET)
+    write_results(collected, copy)
+    found = collected.model_dump(mode="json")
     assert found["best"]["ffnn"]["is_baseline"] is False
     assert found["missing"] == [f"ffnn/baseline/seed-{seed}" for seed in (0, 1, 2)]
     assert {row["a"]["model"] for row in found["comparisons"]} == {"cnn"}
@@ -405,7 +412,7 @@ def test_a_failed_baseline_leaves_its_model_without_comparisons(copy: Path, stud
 def test_nothing_finished_is_one_line(tmp_path: Path, study: Study) -> None:
     """Without any finished run there are no results, and the line says what makes them."""
     with pytest.raises(UserError, match=r"^no finished run in [^\n]*'fashion-compare run'[^\n]*$"):
-        collect(study, DATASET, tmp_path)
+        collect(StudyContext(study, DATASET.identity, tmp_path), DATASET)
 
 
 def test_a_damaged_file_of_a_run_is_one_line(copy: Path, study: Study) -> None:
@@ -415,7 +422,7 @@ def test_a_damaged_file_of_a_run_is_one_line(copy: Path, study: Study) -> None:
         whole = path.read_bytes()
         path.write_bytes(content)
         with pytest.raises(UserError, match=rf"^[^\n]*seed-1/{name}[^\n]*delete[^\n]*$"):
-            collect(study, DATASET, copy)
+            collect(StudyContext(study, DATASET.identity, copy), DATASET)
         path.write_bytes(whole)
 
 
@@ -430,32 +437,38 @@ def test_a_run_that_lacks_something_is_one_line(copy: Path, study: Study, damage
         del entry["seconds"]
         write_json(directory / "result.json", entry)
     with pytest.raises(UserError, match=r"^[^\n]*seed-1[^\n]*delete[^\n]*$"):
-        collect(study, DATASET, copy)
+        collect(StudyContext(study, DATASET.identity, copy), DATASET)
 
 
 def test_runs_of_other_settings_are_not_taken_for_this_studys(copy: Path, study: Study) -> None:
     """After an edit of the study, run directories of the old settings are refused, as `run` refuses them."""
     edited = parse_study(TEXT.replace("batch_size: 512", "batch_size: 16"), "mine")
     with pytest.raises(UserError, match=r"^[^\n]*cnn/large/seed-0[^\n]*$"):
-        collect(edited, DATASET, copy)
+        collect(StudyContext(edited, DATASET.identity, copy), DATASET)
 
 
 def test_a_failure_is_known_until_its_run_is_done(copy: Path, study: Study) -> None:
     """A recorded failure lasts while its run is not done, and ends with it, or with its configuration."""
-    assert known_failures(study, copy) == {}
+    assert known_failures(StudyContext(study, {}, copy)) == {}
     lose(copy, "ffnn", "fast", 1)
-    write_results(collect(study, DATASET, copy, {"ffnn/fast/seed-1": "diverged"}), copy)
+    write_results(
+        collect(StudyContext(study, DATASET.identity, copy), DATASET, {"ffnn/fast/seed-1": "diverged"}),
+        copy,
+    )
     without = parse_study(TEXT.replace("      fast: {learning_rate: 0.003}\n", ""), "mine")
-    assert known_failures(without, copy) == {}
+    assert known_failures(StudyContext(without, {}, copy)) == {}
     finish(copy, study, "ffnn", "fast", 1)
-    assert known_failures(study, copy) == {}
+    assert known_failures(StudyContext(study, {}, copy)) == {}
 
 
 def test_a_failure_of_a_seed_that_is_no_longer_run_is_forgotten(copy: Path, study: Study) -> None:
     """With fewer seeds than before, failures of the others are none of this study's."""
     lose(copy, "ffnn", "fast", 2)
-    write_results(collect(study, DATASET, copy, {"ffnn/fast/seed-2": "diverged"}), copy)
-    assert known_failures(study.with_seeds(2), copy) == {}
+    write_results(
+        collect(StudyContext(study, DATASET.identity, copy), DATASET, {"ffnn/fast/seed-2": "diverged"}),
+        copy,
+    )
+    assert known_failures(StudyContext(study.with_seeds(2), {}, copy)) == {}
 
 
 def test_a_variation_counts_for_the_field_that_it_varies(tmp_path: Path) -> None:
@@ -466,7 +479,7 @@ def test_a_variation_counts_for_the_field_that_it_varies(tmp_path: Path) -> None
         "t",
     )
     finish_all(tmp_path, together)
-    found = collect(together, DATASET, tmp_path)
+    found = collect(StudyContext(together, DATASET.identity, tmp_path), DATASET).model_dump(mode="json")
     assert [entry["parameter"] for entry in found["sensitivity"]["ffnn"]] == ["optimizer"]
 
 
@@ -477,7 +490,7 @@ def test_an_absent_class_puts_no_nan_into_the_files(tmp_path: Path) -> None:
     for seed in alone.seeds:
         finish(tmp_path, alone, "ffnn", "baseline", seed, labels)
     try:
-        write_results(collect(alone, DATASET, tmp_path), tmp_path)
+        write_results(collect(StudyContext(alone, DATASET.identity, tmp_path), DATASET), tmp_path)
     except UserError as error:
         assert "\n" not in str(error)  # noqa: PT017 - either way out is fine
     else:

@@ -9,9 +9,11 @@ from fashion_compare.errors import UserError
 from fashion_compare.execution.plan import plan
 from fashion_compare.execution.scheduler import run_all
 from fashion_compare.results.collect import collect
+from fashion_compare.results.files import read_dataset_description
 from fashion_compare.runs.record import read_record
-from fashion_compare.runs.run import Run, described_identity
+from fashion_compare.runs.run import Run
 from fashion_compare.store import read_json
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.overrides import with_variation
 from fashion_compare.study.spec import Study, load_study
 
@@ -31,7 +33,7 @@ def study(root: Path) -> Study:
 
 
 def runs_of(study: Study, root: Path) -> list[Run]:
-    return plan(study, None, described_identity(read_json(root / "dataset.json")), root)
+    return plan(StudyContext(study, read_dataset_description(root).identity, root))
 
 
 def test_finished_runs_of_format_1_are_not_trained_again(root: Path, study: Study) -> None:
@@ -48,7 +50,9 @@ def test_finished_runs_of_format_1_are_not_trained_again(root: Path, study: Stud
 
 def test_scores_of_format_1_are_those_that_it_recorded(root: Path, study: Study) -> None:
     """Collected from predictions, every score that it had is the same to 1e-12; the training's facts stay."""
-    found = collect(study, read_json(root / "dataset.json"), root)
+    found = collect(
+        StudyContext(study, read_dataset_description(root).identity, root), read_dataset_description(root)
+    ).model_dump(mode="json")
     for name in ("baseline", "dropout"):
         (run,) = found["models"]["ffnn"]["configurations"][name]["runs"]
         recorded = read_json(root / "ffnn" / name / "seed-0" / "result.json")

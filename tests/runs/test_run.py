@@ -15,18 +15,19 @@ from fashion_compare.data.sources import Source
 from fashion_compare.execution.plan import plan, root_of
 from fashion_compare.runs.run import Run, data_identity, run_path
 from fashion_compare.store import identity_hash
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import load_study, parse_study
 
 SOURCE = Source("synthetic", None, "drawn")
 
 
-def dataset(*, stand_in: bool = False) -> Dataset:
+def dataset(*, synthetic: bool = False) -> Dataset:
     """Return a data set of one image a part."""
     images, labels = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.int64)
     return Dataset(
-        name="garments" if stand_in else "fashion-mnist",
+        name="garments" if synthetic else "fashion-mnist",
         source="drawn",
-        is_synthetic=stand_in,
+        is_synthetic=synthetic,
         class_names=CLASS_NAMES,
         sha256={"images": "ab", "labels": "cd"},
         split_sha256="ef",
@@ -48,7 +49,7 @@ def run(place: Path, /, **changes: Any) -> Run:
 def test_every_model_configuration_and_seed_is_one_run(tmp_path: Path) -> None:
     """The default study is 2 models x 6 configurations x 3 seeds, each once, with the study's settings."""
     study = load_study("default")
-    runs = plan(study, SOURCE, data_identity(dataset()), tmp_path)
+    runs = plan(StudyContext(study, data_identity(dataset()), tmp_path, SOURCE))
     assert len({run.label for run in runs}) == len(runs) == 36
     for planned in runs:
         assert planned.configuration == study.models[planned.model][planned.name]
@@ -68,7 +69,7 @@ def test_the_longest_runs_come_first(tmp_path: Path) -> None:
         "  cnn: {baseline: {epochs: 3}}\n",
         "x",
     )
-    labels = [planned.label for planned in plan(study, SOURCE, data_identity(dataset()), tmp_path)]
+    labels = [planned.label for planned in plan(StudyContext(study, data_identity(dataset()), tmp_path, SOURCE))]
     assert labels == [
         "ffnn/longer/seed-4",
         "ffnn/longer/seed-2",
@@ -95,10 +96,10 @@ def test_directories_are_where_the_design_says(tmp_path: Path) -> None:
 
 
 def test_the_stand_in_has_a_directory_of_its_own(tmp_path: Path) -> None:
-    """A study's results on the real data and on the stand-in never share a directory."""
+    """A study's results on the real data and on the synthetic data never share a directory."""
     study = load_study("quick")
     assert root_of(tmp_path, study.name, dataset()) == tmp_path / "quick"
-    assert root_of(tmp_path, study.name, dataset(stand_in=True)) == tmp_path / "quick-stand-in"
+    assert root_of(tmp_path, study.name, dataset(synthetic=True)) == tmp_path / "quick-synthetic"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_run_travels(tmp_path: Path) -> None:
 
 def test_all_runs_of_the_default_study_differ(tmp_path: Path) -> None:
     """No two of its 36 runs share an identity or a directory."""
-    runs = plan(load_study("default"), SOURCE, data_identity(dataset()), tmp_path)
+    runs = plan(StudyContext(load_study("default"), data_identity(dataset()), tmp_path, SOURCE))
     assert len({identity_hash(planned.identity) for planned in runs}) == 36
     assert len({planned.directory.path for planned in runs}) == 36
 

@@ -8,6 +8,7 @@ import yaml
 
 from fashion_compare.errors import UsageError
 from fashion_compare.store.yaml_loader import StrictDumper, read_yaml
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.settings import parse_settings
 from fashion_compare.study.spec import Study, parse_study, to_yaml
 
@@ -208,17 +209,17 @@ def test_runs_of_a_grid_are_found_under_the_name_of_an_earlier_version(tmp_path:
     from fashion_compare.execution.designs import grid_runs
 
     got = parse_study(study(rest="sensitivity: {grids: {ffnn: {learning_rate: [1e-2, 1e-4]}}}"), "x")
-    assert {point.name for point in grid_runs(got, None, {}, tmp_path)} == {
+    assert {point.name for point in grid_runs(StudyContext(got, {}, tmp_path))} == {
         "learning_rate=0.01",
         "learning_rate=0.0001",
     }
     (tmp_path / "sensitivity" / "ffnn" / "learning_rate=1e-2").mkdir(parents=True)
-    runs = grid_runs(got, None, {}, tmp_path)
+    runs = grid_runs(StudyContext(got, {}, tmp_path))
     assert {point.name for point in runs} == {"learning_rate=1e-2", "learning_rate=0.0001"}
     assert all(run.name == point.name for point in runs for run in runs[point])
     # Runs under the present name count more.
     (tmp_path / "sensitivity" / "ffnn" / "learning_rate=0.01").mkdir()
-    assert {point.name for point in grid_runs(got, None, {}, tmp_path)} == {
+    assert {point.name for point in grid_runs(StudyContext(got, {}, tmp_path))} == {
         "learning_rate=0.01",
         "learning_rate=0.0001",
     }

@@ -1,85 +1,98 @@
-"""The study's experiments: baselines trained on the data seen otherwise, as runs like others."""
+"""Ablations of the input: baselines trained on permuted pixels, fewer images, and folds of the training images."""
 
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from fashion_compare.analysis.read import read_runs
 from fashion_compare.classifier.interface import Labels
-from fashion_compare.comparison.ablations import lead_by_size, learning_curve, permutation_effect
+from fashion_compare.comparison.ablations import (
+    Permutation,
+    SizeDifference,
+    SizePoint,
+    differences_by_size,
+    learning_curve,
+    permutation_effect,
+)
 from fashion_compare.comparison.paired import ConfigurationScores
 from fashion_compare.data.variants import folds_of
 from fashion_compare.errors import UserError
-from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.execution.ablation_runs import PERMUTED, fold_runs, permuted_runs, size_runs
-from fashion_compare.study.spec import Study
+from fashion_compare.json_record import JsonRecord
+from fashion_compare.runs.record import read_predictions
+from fashion_compare.study.context import StudyContext
 
-Shares = NDArray[np.float64]
+Probabilities = NDArray[np.float64]
 
 
-def read_experiments(
-    study: Study, baselines: dict[str, ConfigurationScores], data: dict[str, Any], root: Path, *, trained_on: int
-) -> dict[str, Any] | None:
-    """Return what the finished experiments found, parts without a finished run empty; None when there are none.
+class AblationResults(JsonRecord):
+    """What training the baselines on other data changed."""
+
+    least_steps: Annotated[int, Field(description="that smaller training sets are given, by more epochs")]
+    permutation: Permutation
+    training_sizes: Annotated[dict[str, list[SizePoint]], Field(description="by model")]
+    differences_by_size: Annotated[list[SizeDifference], Field(description="test accuracy, cnn minus ffnn")]
+
+
+def read_ablations(
+    context: StudyContext, baselines: dict[str, ConfigurationScores], *, trained_on: int
+) -> AblationResults | None:
+    """Return the results of the finished ablations, parts without a finished run empty; None when there are none.
 
     Args:
-        study: the resolved study.
+        context: the study.
         baselines: model → its finished baseline runs.
-        data: from `described_identity`.
-        root: the study's directory.
         trained_on: how many images the baselines saw.
     """
+    study = context.study
     if study.experiments is None:
         return None
     permuted = {
-        model: held
+        model: scores
         for model in study.models
-        if (held := read_runs(model, PERMUTED, permuted_runs(study, model, None, data, root))[0]).seeds()
+        if (scores := read_runs(model, PERMUTED, permuted_runs(context, model))[0]).seeds()
     }
     seeds = set(study.seeds[: study.experiments.seeds])
     sizes: dict[str, dict[int, ConfigurationScores]] = {}
     for model in study.models:
         read = {
-            images: read_runs(model, f"images={images}", runs)[0]
-            for images, runs in size_runs(study, model, None, data, root).items()
+            images: read_runs(model, f"images={images}", runs)[0] for images, runs in size_runs(context, model).items()
         }
-        sizes[model] = {images: held for images, held in read.items() if held.seeds()}
+        sizes[model] = {images: scores for images, scores in read.items() if scores.seeds()}
         whole = baselines[model].only(seeds) if model in baselines else None
         if sizes[model] and whole is not None:
             sizes[model][trained_on] = whole
-    return {
-        "least_steps": study.experiments.least_steps,
-        "permutation": permutation_effect(permuted, baselines),
-        "training_sizes": {model: learning_curve(held) for model, held in sizes.items()},
-        "lead_of_the_cnn": lead_by_size(sizes["cnn"], sizes["ffnn"]) if {"cnn", "ffnn"} <= sizes.keys() else [],
-    }
+    return AblationResults(
+        least_steps=study.experiments.least_steps,
+        permutation=permutation_effect(permuted, baselines),
+        training_sizes={model: learning_curve(by_size) for model, by_size in sizes.items()},
+        differences_by_size=differences_by_size(sizes["cnn"], sizes["ffnn"]) if {"cnn", "ffnn"} <= sizes.keys() else [],
+    )
 
 
-def out_of_fold(study: Study, labels: Labels, data: dict[str, Any], root: Path) -> tuple[list[str], Shares] | None:
-    """Return what networks that did not see them make of the training images: mean probabilities over models.
+def out_of_fold(context: StudyContext, labels: Labels) -> tuple[list[str], Probabilities] | None:
+    """Return out-of-fold probabilities of the training images, mean over models.
 
     Args:
-        study: the resolved study.
+        context: the study.
         labels: of the training images, in their order.
-        data: from `described_identity`.
-        root: the study's directory.
 
     Returns:
         The models, and probabilities (n, classes); None unless all folds of a model are finished.
     """
-    found: dict[str, Shares] = {}
-    for model in study.models:
-        runs = fold_runs(study, model, None, data, root)
+    found: dict[str, Probabilities] = {}
+    for model in context.study.models:
+        runs = fold_runs(context, model)
         if not runs or not all(run.directory.is_done for run in runs):
             continue
         fold = folds_of(labels, len(runs))
         for i, run in enumerate(runs):
             run.verify()
-            predictions = load_predictions(run.directory.predictions)["test"]
+            predictions = read_predictions(run.directory)["test"]
             if not np.array_equal(predictions.labels, labels[fold == i]):
                 raise UserError(f"{run.directory.path} predicts other images than its fold's; delete it to train again")
-            shares = found.setdefault(model, np.zeros((len(labels), predictions.logits.shape[1])))
-            shares[fold == i] = predictions.probabilities
+            probabilities = found.setdefault(model, np.zeros((len(labels), predictions.logits.shape[1])))
+            probabilities[fold == i] = predictions.probabilities
     return (list(found), np.mean(list(found.values()), axis=0)) if found else None

@@ -1,190 +1,278 @@
-"""The study's audit of its data: copies, near neighbours, suspected label errors; made once, kept, described."""
+"""Data quality checks: class balance, duplicates, near neighbours, suspected label errors; cached and described."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from fashion_compare.analysis.ablations import out_of_fold
 from fashion_compare.analysis.artifact_cache import cache_arrays, load_cached
 from fashion_compare.analysis.networks import finished
 from fashion_compare.classifier.interface import Arrays
-from fashion_compare.comparison.statistics import mean_interval
-from fashion_compare.data.audit import Neighbours, class_counts, duplicates, near_neighbours, near_summary
+from fashion_compare.comparison.statistics import Estimate, mean_interval
+from fashion_compare.data.audit import NearSummary, Neighbours, class_counts, duplicates, near_neighbours, near_summary
 from fashion_compare.data.dataset import Dataset
 from fashion_compare.evaluation.label_errors import SuspectedErrors, estimated_error_share, suspected_label_errors
-from fashion_compare.evaluation.predictions import Predictions, load_predictions
+from fashion_compare.evaluation.predictions import SPLITS, Predictions, Split
 from fashion_compare.execution.ablation_runs import fold_runs
+from fashion_compare.json_record import JsonRecord
 from fashion_compare.runs.checkpoints import run_as_done
-from fashion_compare.runs.run import data_identity
-from fashion_compare.study.spec import BASELINE, Study
+from fashion_compare.runs.record import read_predictions
+from fashion_compare.study.context import StudyContext
+from fashion_compare.study.spec import BASELINE
 
 # Images that results.json names: the most suspicious first, the nearest first.
 _NAMED = 50
 
 
-def make_audit(study: Study, dataset: Dataset, root: Path, say: Callable[[str], None]) -> None:
-    """Look for copies and near neighbours, and for label errors where all folds are finished, unless that is done.
+class DuplicateCount(JsonRecord):
+    """How many images repeat an earlier one, by the splits of both."""
+
+    splits: Annotated[tuple[str, str], Field(description="of the earlier image and of the one that repeats it")]
+    mirrored: bool
+    images: int
+    labels_differ: int
+
+
+class NearPair(JsonRecord):
+    """An image and its nearest neighbour."""
+
+    index: int
+    neighbour: tuple[str, int]
+    shift: Annotated[tuple[int, int], Field(description="pixels down and to the right that the neighbour has to move")]
+    distance: float
+    labels_agree: bool
+
+
+class NearNeighbours(NearSummary):
+    """The same with the nearest pairs by name."""
+
+    nearest: list[NearPair]
+
+
+class SuspectedPair(JsonRecord):
+    """Images of one class that probably belong to another."""
+
+    given: int
+    suggested: int
+    images: int
+
+
+class SuspectedImage(JsonRecord):
+    """One image whose label is probably wrong."""
+
+    index: int
+    given: int
+    suggested: int
+    margin: Annotated[float, Field(description="probability of the given label minus the highest other one")]
+
+
+class SuspectedLabels(JsonRecord):
+    """Images whose label is probably wrong, by confident learning."""
+
+    suspected: int
+    estimated_share: Annotated[float, Field(description="of wrong labels, from the calibrated joint")]
+    pairs: list[SuspectedPair]
+    most_suspicious: list[SuspectedImage]
+
+
+class AccuracyWithout(JsonRecord):
+    """Test accuracy of a baseline on all images, and without the suspected ones: a secondary figure."""
+
+    all: Estimate
+    without_suspected: Annotated[Estimate | None, Field(description="None where fewer than two images are left")]
+
+
+class SuspectedTestLabels(SuspectedLabels):
+    """Suspected test images, by the mean probabilities of all baselines."""
+
+    accuracy: Annotated[dict[str, AccuracyWithout], Field(description="by model")]
+
+
+class LabelErrors(JsonRecord):
+    """Suspected label errors of training images, by networks that did not see them, and of test images."""
+
+    models: list[str]
+    folds: int
+    train: SuspectedLabels
+    test: SuspectedTestLabels | None
+
+
+class DataQuality(JsonRecord):
+    """Class balance, duplicates, near neighbours and suspected label errors."""
+
+    class_counts: dict[Split, list[int]]
+    duplicates: list[DuplicateCount]
+    duplicated_test_images: Annotated[int, Field(description="that equal or mirror a training or validation image")]
+    neighbours: Annotated[
+        dict[Literal["test", "validation"], NearNeighbours],
+        Field(description="test images' among all others; validation images' among training images"),
+    ]
+    label_errors: LabelErrors | None
+
+
+def make_audit(context: StudyContext, dataset: Dataset, say: Callable[[str], None]) -> None:
+    """Find duplicates and near neighbours, and label errors where all folds are finished, unless that is cached.
 
     A study on a part of the training images is a first look, and has none.
     """
-    if study.training_images is not None:
+    if context.study.training_images is not None:
         return
-    data = data_identity(dataset)
-    cache_arrays(_path(root, "data"), data, lambda: _look_at(dataset, say))
-    held = out_of_fold(study, dataset.train_labels, data, root)
-    if held is not None:
-        models, shares = held
+    cache_arrays(_path(context.root, "data"), context.data, lambda: _measure(dataset, say))
+    predicted = out_of_fold(context, dataset.train_labels)
+    if predicted is not None:
+        models, probabilities = predicted
 
         def suspect() -> Arrays:
-            found = vars(suspected_label_errors(dataset.train_labels, shares))
-            share = estimated_error_share(dataset.train_labels, shares)
+            found = vars(suspected_label_errors(dataset.train_labels, probabilities))
+            share = estimated_error_share(dataset.train_labels, probabilities)
             return {**found, "models": np.array(models), "estimated_share": np.array(share)}
 
-        cache_arrays(_path(root, "labels"), _folds(study, data, root), suspect)
+        cache_arrays(_path(context.root, "labels"), _folds(context), suspect)
 
 
-def describe_audit(study: Study, data: dict[str, Any], root: Path) -> dict[str, Any] | None:
-    """Return what results.json says about the data; None where nothing was looked for.
-
-    Args:
-        study: the resolved study.
-        data: from `described_identity`.
-        root: the study's directory.
-    """
-    arrays = load_cached(_path(root, "data"), data)
+def describe_audit(context: StudyContext) -> DataQuality | None:
+    """Return the section of the results; None where nothing is cached of the study's data."""
+    arrays = load_cached(_path(context.root, "data"), context.data)
     if arrays is None:
         return None
-    suspected = load_cached(_path(root, "labels"), _folds(study, data, root)) if study.experiments else None
-    return {
-        "class_counts": {part: arrays[f"counts/{part}"].tolist() for part in ("train", "validation", "test")},
-        "copies": _count_copies(arrays),
-        "repeated_test_images": _repeated_test_images(arrays),
-        "neighbours": {part: _near(arrays, part) for part in ("test", "validation")},
-        "label_errors": None if suspected is None else _describe_suspected(study, suspected, root),
-    }
+    suspected = load_cached(_path(context.root, "labels"), _folds(context)) if context.study.experiments else None
+    return DataQuality(
+        class_counts={split: arrays[f"counts/{split}"].tolist() for split in SPLITS},
+        duplicates=_count_duplicates(arrays),
+        duplicated_test_images=_duplicated_test_images(arrays),
+        neighbours={"test": _near(arrays, "test"), "validation": _near(arrays, "validation")},
+        label_errors=None if suspected is None else _describe_suspected(context, suspected),
+    )
 
 
 def _path(root: Path, name: str) -> Path:
     return root / "explanations" / f"audit-{name}.npz"
 
 
-def _folds(study: Study, data: dict[str, Any], root: Path) -> dict[str, Any]:
+def _folds(context: StudyContext) -> dict[str, Any]:
     """Return what says which runs predicted the training images, JSON-ready."""
-    runs = [run for model in study.models for run in fold_runs(study, model, None, data, root) if run.directory.is_done]
-    return {"data": data, "runs": [run_as_done(run.directory) for run in runs]}
+    runs = [run for model in context.study.models for run in fold_runs(context, model) if run.directory.is_done]
+    return {"data": context.data, "runs": [run_as_done(run.directory) for run in runs]}
 
 
-def _look_at(dataset: Dataset, say: Callable[[str], None]) -> Arrays:
-    say("Looking for copies and near neighbours among the images …")
-    copies = duplicates(dataset)
-    found: Arrays = {f"counts/{part}": np.array(counts) for part, counts in class_counts(dataset).items()}
+def _measure(dataset: Dataset, say: Callable[[str], None]) -> Arrays:
+    say("Checking the images for duplicates and near neighbours …")
+    pairs = duplicates(dataset)
+    found: Arrays = {f"counts/{split}": np.array(counts) for split, counts in class_counts(dataset).items()}
     found |= {
-        "copies/parts": np.array([copy.parts for copy in copies], dtype="U10").reshape(-1, 2),
-        "copies/indices": np.array([copy.indices for copy in copies], np.int64).reshape(-1, 2),
-        "copies/labels": np.array([copy.labels for copy in copies], np.int64).reshape(-1, 2),
-        "copies/mirrored": np.array([copy.mirrored for copy in copies], bool),
+        "copies/parts": np.array([pair.parts for pair in pairs], dtype="U10").reshape(-1, 2),
+        "copies/indices": np.array([pair.indices for pair in pairs], np.int64).reshape(-1, 2),
+        "copies/labels": np.array([pair.labels for pair in pairs], np.int64).reshape(-1, 2),
+        "copies/mirrored": np.array([pair.mirrored for pair in pairs], bool),
     }
-    for part in ("test", "validation"):
-        found |= {f"{part}/{name}": value for name, value in vars(near_neighbours(dataset, part=part)).items()}
-    return found
+    found |= {f"test/{name}": value for name, value in vars(near_neighbours(dataset)).items()}
+    of_validation = near_neighbours(dataset, part="validation")
+    return found | {f"validation/{name}": value for name, value in vars(of_validation).items()}
 
 
-def _count_copies(arrays: Arrays) -> list[dict[str, Any]]:
-    """Return how many images repeat an earlier one, by the parts of both, plain and mirrored."""
+def _count_duplicates(arrays: Arrays) -> list[DuplicateCount]:
     keys = [
-        (*parts, mirrored)
-        for parts, mirrored in zip(arrays["copies/parts"].tolist(), arrays["copies/mirrored"].tolist(), strict=True)
+        (*splits, mirrored)
+        for splits, mirrored in zip(arrays["copies/parts"].tolist(), arrays["copies/mirrored"].tolist(), strict=True)
     ]
     differ = np.diff(arrays["copies/labels"], axis=1)[:, 0] != 0
     differing = Counter(key for key, other in zip(keys, differ, strict=True) if other)
     return [
-        {"parts": [earlier, later], "mirrored": mirrored, "images": count,
-         "labels_differ": differing[earlier, later, mirrored]}
+        DuplicateCount(
+            splits=(earlier, later),
+            mirrored=mirrored,
+            images=count,
+            labels_differ=differing[earlier, later, mirrored],
+        )
         for (earlier, later, mirrored), count in sorted(Counter(keys).items())
-    ]  # fmt: skip
+    ]
 
 
-def _repeated_test_images(arrays: Arrays) -> int:
-    """Return how many test images equal or mirror an image of another part; one that does both counts once."""
+def _duplicated_test_images(arrays: Arrays) -> int:
+    """Return how many test images equal or mirror an image of another split; one that does both counts once."""
     earlier, later = arrays["copies/parts"].T
     return len(np.unique(arrays["copies/indices"][(later == "test") & (earlier != "test"), 1]))
 
 
-def _near(arrays: Arrays, part: str) -> dict[str, Any]:
+def _near(arrays: Arrays, split: Split) -> NearNeighbours:
     names = ("part", "index", "shift", "distance", "labels_agree")
-    found = Neighbours(**{name: arrays[f"{part}/{name}"] for name in names})
-    return near_summary(found) | {
-        "nearest": [
-            {
-                "index": int(k),
-                "neighbour": [str(found.part[k]), int(found.index[k])],
-                "shift": found.shift[k].tolist(),
-                "distance": float(found.distance[k]),
-                "labels_agree": bool(found.labels_agree[k]),
-            }
-            for k in np.argsort(found.distance, kind="stable")[:_NAMED]
-        ]
-    }
+    found = Neighbours(**{name: arrays[f"{split}/{name}"] for name in names})
+    nearest = [
+        NearPair(
+            index=int(k),
+            neighbour=(str(found.part[k]), int(found.index[k])),
+            shift=(int(found.shift[k][0]), int(found.shift[k][1])),
+            distance=float(found.distance[k]),
+            labels_agree=bool(found.labels_agree[k]),
+        )
+        for k in np.argsort(found.distance, kind="stable")[:_NAMED]
+    ]
+    return NearNeighbours(**dict(near_summary(found)), nearest=nearest)
 
 
-def _describe_suspected(study: Study, arrays: Arrays, root: Path) -> dict[str, Any]:
+def _describe_suspected(context: StudyContext, arrays: Arrays) -> LabelErrors:
     """Return what is suspected of training and of test images, and what it would do to accuracy."""
+    study = context.study
     assert study.experiments is not None
+    assert study.experiments.folds is not None
     names = ("index", "given", "suggested", "self_confidence", "margin")
     train = SuspectedErrors(**{name: arrays[name] for name in names})
     runs = {
-        model: [load_predictions(held.directory(seed).predictions)["test"] for seed in held.seeds]
+        model: [read_predictions(networks.directory(seed))["test"] for seed in networks.seeds]
         for model in study.models
-        if (held := finished(study, model, BASELINE, root)).seeds
+        if (networks := finished(context, model, BASELINE)).seeds
     }
-    return {
-        "models": [str(model) for model in arrays["models"]],
-        "folds": study.experiments.folds,
-        "train": _summary(train, float(arrays["estimated_share"])),
-        "test": _on_test(runs) if runs else None,
-    }
+    return LabelErrors(
+        models=[str(model) for model in arrays["models"]],
+        folds=study.experiments.folds,
+        train=_summary(train, float(arrays["estimated_share"])),
+        test=_on_test(runs) if runs else None,
+    )
 
 
-def _on_test(runs: Mapping[str, list[Predictions]]) -> dict[str, Any]:
+def _on_test(runs: Mapping[str, list[Predictions]]) -> SuspectedTestLabels:
     """Suspect test images by the mean probabilities of all baselines, and give each model's accuracy without them."""
-    every = [held for predictions in runs.values() for held in predictions]
+    every = [run for predictions in runs.values() for run in predictions]
     labels = every[0].labels
-    shares = np.mean([held.probabilities for held in every], axis=0)
-    suspected = suspected_label_errors(labels, shares)
-    kept_images = np.delete(np.arange(len(labels)), suspected.index)
+    probabilities = np.mean([run.probabilities for run in every], axis=0)
+    suspected = suspected_label_errors(labels, probabilities)
+    remaining = np.delete(np.arange(len(labels)), suspected.index)
 
-    def accuracy(predictions: list[Predictions], images: NDArray[np.int64]) -> dict[str, Any] | None:
-        if len(images) < 2:
-            # Networks that are surely wrong about everything suspect everything.
-            return None
-        return mean_interval([(held.predicted_labels == labels)[images] for held in predictions]).as_dict()
+    def accuracy(predictions: list[Predictions], images: NDArray[np.int64]) -> Estimate:
+        return mean_interval([(run.predicted_labels == labels)[images] for run in predictions])
 
-    return _summary(suspected, estimated_error_share(labels, shares)) | {
-        "accuracy": {
-            model: {"all": accuracy(held, np.arange(len(labels))), "without_suspected": accuracy(held, kept_images)}
-            for model, held in runs.items()
-        }
-    }
+    return SuspectedTestLabels(
+        **dict(_summary(suspected, estimated_error_share(labels, probabilities))),
+        accuracy={
+            model: AccuracyWithout(
+                all=accuracy(predictions, np.arange(len(labels))),
+                # Networks that are surely wrong about everything suspect everything.
+                without_suspected=accuracy(predictions, remaining) if len(remaining) > 1 else None,
+            )
+            for model, predictions in runs.items()
+        },
+    )
 
 
-def _summary(suspected: SuspectedErrors, share: float) -> dict[str, Any]:
+def _summary(suspected: SuspectedErrors, share: float) -> SuspectedLabels:
     """Return how many images are suspected, of which pairs of classes, and the most suspicious ones."""
     pairs = Counter(zip(suspected.given.tolist(), suspected.suggested.tolist(), strict=True))
-    return {
-        "suspected": len(suspected.index),
-        "estimated_share": share,
-        "pairs": [{"given": i, "suggested": j, "images": count} for (i, j), count in pairs.most_common()],
-        "most_suspicious": [
-            {
-                "index": int(suspected.index[k]),
-                "given": int(suspected.given[k]),
-                "suggested": int(suspected.suggested[k]),
-                "margin": float(suspected.margin[k]),
-            }
+    return SuspectedLabels(
+        suspected=len(suspected.index),
+        estimated_share=share,
+        pairs=[SuspectedPair(given=i, suggested=j, images=count) for (i, j), count in pairs.most_common()],
+        most_suspicious=[
+            SuspectedImage(
+                index=int(suspected.index[k]),
+                given=int(suspected.given[k]),
+                suggested=int(suspected.suggested[k]),
+                margin=float(suspected.margin[k]),
+            )
             for k in range(min(_NAMED, len(suspected.index)))
         ],
-    }
+    )

@@ -1,4 +1,4 @@
-"""Trained networks back from their run directories."""
+"""The trained networks of a configuration, loaded from its run directories."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 from fashion_compare.classifier import Classifier, build
 from fashion_compare.classifier.configuration import Configuration
 from fashion_compare.runs.checkpoints import load_classifier, run_as_done
-from fashion_compare.runs.run import run_path
+from fashion_compare.runs.run import run_directory
 from fashion_compare.store import RunDirectory
-from fashion_compare.study.spec import Study
+from fashion_compare.study.context import StudyContext
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class TrainedRuns:
 
     def directory(self, seed: int) -> RunDirectory:
         """Return where the run of a seed is."""
-        return RunDirectory(run_path(self.root, self.model, self.name, seed))
+        return run_directory(self.root, self.model, self.name, seed)
 
     def classifier(self, seed: int) -> Classifier:
         """Return the network of a seed with the weights of its best epoch."""
         return load_classifier(self.configuration, self.directory(seed))
 
-    def untrained(self, seed: int) -> Classifier:
-        """Return a network of the same configuration as it is drawn."""
+    def initial_classifier(self, seed: int) -> Classifier:
+        """Return an untrained network of the same configuration."""
         return build(self.configuration, seed=seed, mean=0.0, std=1.0)
 
     def identity(self) -> dict[str, Any]:
@@ -76,8 +76,9 @@ class TrainedRuns:
         return networks | {"images": asdict(self.sizes)}
 
 
-def finished(study: Study, model: str, name: str, root: Path, most: int | None = None) -> TrainedRuns:
+def finished(context: StudyContext, model: str, name: str, most: int | None = None) -> TrainedRuns:
     """Return a configuration's finished runs, the first `most` of them."""
-    seeds = [seed for seed in study.seeds if RunDirectory(run_path(root, model, name, seed)).is_done]
+    study, root = context.study, context.root
+    seeds = [seed for seed in study.seeds if run_directory(root, model, name, seed).is_done]
     sizes = ExplanationBudget() if study.training_images is None else QUICK_BUDGET
     return TrainedRuns(model, name, study.models[model][name], tuple(seeds[:most]), root, sizes)

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,9 @@ from fashion_compare.data.variants import pixel_order
 from fashion_compare.errors import UsageError, UserError
 from fashion_compare.explanation.attribution import METHODS, explain
 from fashion_compare.explanation.saliency import Maps
+from fashion_compare.json_record import JsonRecord
 from fashion_compare.runs.checkpoints import load_classifier
+from fashion_compare.runs.run import DataIdentity
 from fashion_compare.store import RunDirectory, read_json, to_json
 
 PIXELS = 28 * 28
@@ -22,9 +23,21 @@ PIXELS = 28 * 28
 PIXELS_SHA256 = "pixels_sha256"
 
 
+class ImageExplanation(JsonRecord):
+    """What the network of one run predicts for one image."""
+
+    model: str
+    configuration: str
+    run: str
+    predicted: int
+    label: int | None
+    probabilities: list[float]
+    logits: list[float]
+
+
 def explain_image(
     directory: RunDirectory, image: NDArray[np.uint8], label: int | None
-) -> tuple[dict[str, Any], dict[str, dict[str, Maps]]]:
+) -> tuple[ImageExplanation, dict[str, dict[str, Maps]]]:
     """Explain an image with the network of a finished run.
 
     Args:
@@ -33,8 +46,7 @@ def explain_image(
         label: the right class, if it is known.
 
     Returns:
-        What the network says, JSON-ready: its answer and all probabilities. And the maps: ``answer`` and, where that is
-        wrong, ``label`` → method → (28, 28).
+        What the network predicts, and the maps: ``predicted`` and, where that is wrong, ``label`` → method → (28, 28).
 
     Raises:
         UserError: the run is not finished, or its files are damaged.
@@ -43,8 +55,8 @@ def explain_image(
     classifier = load_classifier(configuration, directory)
     seen = image.reshape(-1)[order].reshape(1, *image.shape)
     logits = classifier.logits(classifier.preprocess(seen))
-    answer = int(logits.argmax())
-    targets = {"answer": answer} | ({"label": label} if label not in (None, answer) else {})
+    predicted = int(logits.argmax())
+    targets = {"predicted": predicted} | ({"label": label} if label not in (None, predicted) else {})
 
     def map_of(target: int, method: str) -> Maps:
         found = np.empty(image.size, np.float32)
@@ -53,16 +65,16 @@ def explain_image(
         return found.reshape(image.shape)
 
     maps = {name: {method: map_of(target, method) for method in METHODS[model]} for name, target in targets.items()}
-    said = {
-        "model": model,
-        "configuration": directory.path.parent.name,
-        "run": directory.path.name,
-        "answer": answer,
-        "label": label,
-        "probabilities": softmax(logits)[0].tolist(),
-        "logits": logits[0].tolist(),
-    }
-    return said, maps
+    explained = ImageExplanation(
+        model=model,
+        configuration=directory.path.parent.name,
+        run=directory.path.name,
+        predicted=predicted,
+        label=label,
+        probabilities=softmax(logits)[0].tolist(),
+        logits=logits[0].tolist(),
+    )
+    return explained, maps
 
 
 def pixels_sha256(image: NDArray[np.uint8]) -> str:
@@ -109,7 +121,7 @@ def check_run_directory(path: Path) -> RunDirectory:
     return directory
 
 
-def data_of(directory: RunDirectory) -> dict[str, Any]:
+def data_of(directory: RunDirectory) -> DataIdentity:
     """Return what a run's definition says about its data.
 
     Raises:

@@ -34,7 +34,7 @@ _FUNCTIONS: dict[Callable[..., object], str] = {
 
 
 @dataclass(frozen=True)
-class Layer:
+class TracedLayer:
     """One operation of a network.
 
     Attributes:
@@ -65,7 +65,7 @@ class Layer:
         return self.module.weight.numel() if isinstance(self.module, nn.Linear) else 0
 
 
-def trace(module: nn.Module, image_shape: tuple[int, ...] | None = IMAGE_SHAPE) -> list[Layer]:
+def trace(module: nn.Module, image_shape: tuple[int, ...] | None = IMAGE_SHAPE) -> list[TracedLayer]:
     """Return the layers of a module in the order of its forward pass.
 
     Args:
@@ -86,11 +86,11 @@ def trace(module: nn.Module, image_shape: tuple[int, ...] | None = IMAGE_SHAPE) 
         inputs = tuple(names[source] for source in node.all_input_nodes)
         shape = tuple(node.meta["tensor_meta"].shape[1:]) if image_shape is not None else ()
         inside = module.get_submodule(str(node.target)) if node.op == "call_module" else None
-        layers.append(Layer(names[node], _kind(node, inside), inputs, shape, inside))
+        layers.append(TracedLayer(names[node], _kind(node, inside), inputs, shape, inside))
     return layers
 
 
-def single_paths(layers: list[Layer]) -> list[str]:
+def single_paths(layers: list[TracedLayer]) -> list[str]:
     """Return the names of the layers through which alone everything before them reaches the output.
 
     Inside a residual block there are two paths, and no layer carries all.

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from fashion_compare.architectures.graph import Layer, trace
+from fashion_compare.architectures.graph import TracedLayer, trace
 from fashion_compare.classifier.interface import LayerComplexity
 
 # They neither compute with weights nor change the shape.
@@ -18,7 +18,7 @@ def complexity(module: nn.Module) -> list[LayerComplexity]:
     ]
 
 
-def _described(layer: Layer) -> str:
+def _described(layer: TracedLayer) -> str:
     """Return a layer's kind and its sizes."""
     match layer.module:
         case nn.Conv2d() as conv:

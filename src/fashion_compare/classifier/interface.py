@@ -1,6 +1,6 @@
 """The small interface that both models stand behind: the training loop knows nothing else about them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,10 +30,6 @@ class LayerComplexity:
     output_shape: tuple[int, ...]
     parameters: int
     multiply_accumulates: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-ready values."""
-        return asdict(self) | {"output_shape": list(self.output_shape)}
 
 
 class Classifier(Protocol):

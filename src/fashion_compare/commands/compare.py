@@ -50,7 +50,7 @@ def compare(
         console.tell(part)
     if json_file is not None:
         make_directory(json_file.parent, parents=True)
-        write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found})
+        write_json(json_file, {"files": {"a": [*map(str, a)], "b": [*map(str, b)]}, **found.model_dump()})
         console.tell(f"Numbers: {json_file}")
 
 

@@ -1,12 +1,12 @@
 """The command that explains trained networks: a whole study's, or what one run makes of one image."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.run_study import explain_and_finish
+from fashion_compare.commands.finish_study import collect_results, explain_and_finish, read_context
 from fashion_compare.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fashion_compare.data.dataset import Dataset
+    from fashion_compare.runs.run import DataIdentity
 
 
 def explain(
@@ -37,23 +38,13 @@ def explain(
 
 
 def _explain_study(root: Path, data: str) -> None:
-    from fashion_compare.execution import tuning
-    from fashion_compare.results.collect import collect
-    from fashion_compare.results.files import known_failures
-    from fashion_compare.results.schema import check_dataset
-    from fashion_compare.runs.run import described_identity
-    from fashion_compare.store import read_json
+    from fashion_compare.results.files import read_dataset_description
     from fashion_compare.store.lock import exclusive
-    from fashion_compare.study import spec
 
-    described = read_json(root / "dataset.json")
-    check_dataset(described, root / "dataset.json")
-    identity = described_identity(described)
-    dataset = _same_data(data, identity)
+    dataset = _same_data(data, read_dataset_description(root).identity)
     with exclusive(root):
-        study = tuning.with_winners(spec.written_study(root), identity, root)
-        found = collect(study, described, root, known_failures(study, root))
-        explain_and_finish(study, found, dataset, root)
+        context, described = read_context(root)
+        explain_and_finish(context, collect_results(context, described, {}), dataset)
 
 
 def _explain_image(path: Path, image: str, data: str) -> None:
@@ -84,26 +75,26 @@ def _explain_image(path: Path, image: str, data: str) -> None:
         if inverted:
             console.say(f"{image} shows a dark garment: inverted, as Fashion-MNIST shows garments bright on black")
         title, stem = Path(image).name, f"picture-{Path(image).stem}"
-    said, maps = explain_image(directory, pixels, label)
+    explained, maps = explain_image(directory, pixels, label)
     # Behind all that is read: drawing takes its time to import.
     from fashion_compare.report.figures.single_image import explanation
     from fashion_compare.report.figures.style import standalone
 
-    drawing = explanation(title, pixels, said, maps, classes)
+    drawing = explanation(title, pixels, explained, maps, classes)
     out = directory.path / "explanations"
     make_directory(out)
     if label is None:
         # Pictures of other folders may have the same name.
         stem = own_stem(out, stem, pixels)
-    write_json(out / f"{stem}.json", {"image": title, PIXELS_SHA256: pixels_sha256(pixels), **said})
+    write_json(out / f"{stem}.json", {"image": title, PIXELS_SHA256: pixels_sha256(pixels), **explained.model_dump()})
     write_text(out / f"{stem}.svg", standalone(drawing.svg))
-    known = "" if label is None else f" ({'right' if label == said['answer'] else f'wrong: {classes[label]}'})"
-    console.tell(f"{classes[said['answer']]}, {100 * max(said['probabilities']):.1f}%{known}")
+    known = "" if label is None else f" ({'right' if label == explained.predicted else f'wrong: {classes[label]}'})"
+    console.tell(f"{classes[explained.predicted]}, {100 * max(explained.probabilities):.1f}%{known}")
     console.tell(f"Figure:  {out / f'{stem}.svg'}")
     console.tell(f"Numbers: {out / f'{stem}.json'}")
 
 
-def _same_data(data: str, identity: dict[str, Any]) -> "Dataset":
+def _same_data(data: str, identity: "DataIdentity") -> "Dataset":
     """Return the data that a study or run was made with.
 
     Raises:

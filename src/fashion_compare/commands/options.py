@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 StudyName = Annotated[
     str, typer.Argument(metavar="[STUDY]", help="A shipped study (best-ffnn, default, full, quick) or a .yaml file.")
 ]
-Data = Annotated[str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the stand-in), or a directory.")]
+Data = Annotated[
+    str, typer.Option(help="Where Fashion-MNIST is: auto, synthetic (the synthetic data), or a directory.")
+]
 AnyIdx = Annotated[
     bool, typer.Option("--any-idx", help="Take other data in the same format from --data DIR, named by its hashes.")
 ]
@@ -42,7 +44,7 @@ def complain(message: str) -> None:
     console.say(f"fashion-compare: {message}")
 
 
-def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = False) -> "tuple[Source, Dataset]":
+def load_data(data: str, any_idx: bool = False, *, synthetic_allowed: bool = False) -> "tuple[Source, Dataset]":
     """Find, verify and read the data; other data in the same format than Fashion-MNIST only if asked for."""
     from fashion_compare import console
     from fashion_compare.data import sources
@@ -50,7 +52,7 @@ def load_data(data: str, any_idx: bool = False, *, stand_in_allowed: bool = Fals
 
     with console.download_progress() as progress:
         source = sources.resolve(
-            data, any_idx=any_idx, stand_in_allowed=stand_in_allowed, announce=console.say, progress=progress
+            data, any_idx=any_idx, synthetic_allowed=synthetic_allowed, announce=console.say, progress=progress
         )
     dataset = dataset_of(source)
     for line in notes(dataset):

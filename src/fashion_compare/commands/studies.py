@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from fashion_compare.commands import options
-from fashion_compare.commands.run_study import SENSITIVITY, TUNING, Engine, finish, run_study
+from fashion_compare.commands.execution_options import ExecutionOptions
+from fashion_compare.commands.finish_study import collect_results, finish, read_context
+from fashion_compare.commands.run_study import SENSITIVITY, TUNING, run_study
 from fashion_compare.errors import UsageError, UserError
 
 
@@ -37,7 +39,7 @@ def run(
     """Run a study: train what is not done yet, compare, and write the report. Resumes by itself."""
     from fashion_compare.study import overrides, spec
 
-    where = Engine(
+    where = ExecutionOptions(
         engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device, keep, keep_minutes
     )
     resolved = spec.load_study(study)
@@ -69,7 +71,7 @@ def sensitivity(
     """
     from fashion_compare.study import overrides, spec
 
-    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
+    where = ExecutionOptions(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = overrides.with_full(spec.load_study(study)).model_copy(update={"tuning": None})
     run_study(resolved, (data, any_idx), out, where, frozenset({SENSITIVITY}))
 
@@ -99,7 +101,7 @@ def tune(
     """
     from fashion_compare.study import overrides, spec
 
-    where = Engine(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
+    where = ExecutionOptions(engine, workers, scheduler, (tls_ca, tls_cert, tls_key), tensorboard, quiet, device)
     resolved = spec.load_study(study)
     tuning = overrides.with_full(resolved).tuning
     assert tuning is not None
@@ -123,27 +125,16 @@ def report(
     if markdown is not None and markdown.suffix != ".md":
         raise UsageError(f"--markdown {markdown}: expected a file that ends in .md")
     from fashion_compare import console
-    from fashion_compare.execution import tuning
-    from fashion_compare.results.collect import collect
-    from fashion_compare.results.files import known_failures, read_results
-    from fashion_compare.results.schema import check_dataset
-    from fashion_compare.runs.run import described_identity
-    from fashion_compare.store import read_json
-    from fashion_compare.study import spec
+    from fashion_compare.results.files import read_results
 
     options.check_study_directory(directory)
     other = None if compare is None else read_results(compare)
-    study = spec.written_study(directory)
-    dataset = read_json(directory / "dataset.json")
-    check_dataset(dataset, directory / "dataset.json")
-    study = tuning.with_winners(study, described_identity(dataset), directory)
-    found = collect(study, dataset, directory, known_failures(study, directory))
-    page = finish(found, directory, other)
+    results, page = finish(collect_results(*read_context(directory), {}), directory, other)
     # Behind all that is read: the report takes its time to import.
     if markdown is not None:
-        from fashion_compare.report.markdown import write_document
+        from fashion_compare.report.markdown import write_markdown
 
-        console.tell(f"Text:    {write_document(found, directory, markdown)}")
+        console.tell(f"Text:    {write_markdown(results, directory, markdown)}")
     if pdf:
         from fashion_compare.report.pdf import write_pdf
 

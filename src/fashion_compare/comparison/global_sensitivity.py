@@ -21,6 +21,13 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
+from fashion_compare.comparison.variance_decomposition import (
+    PairIndex,
+    ParameterIndices,
+    SobolIndex,
+    VarianceDecomposition,
+)
+
 _SAMPLES = 1024
 _BOOTSTRAPS = 100
 _FOLDS = 10
@@ -37,7 +44,7 @@ class Axis:
     levels: int = 0
 
 
-def global_sensitivity(axes: Sequence[Axis], points: Floats, values: Floats, *, seed: int = 0) -> dict[str, Any]:
+def global_sensitivity(axes: Sequence[Axis], points: Floats, values: Floats, *, seed: int = 0) -> VarianceDecomposition:
     """Decompose the spread of values over a design.
 
     Args:
@@ -47,9 +54,8 @@ def global_sensitivity(axes: Sequence[Axis], points: Floats, values: Floats, *, 
         seed: of samples and bootstrap.
 
     Returns:
-        `indices`: for each parameter `first` and `total`, and `pairs` with `second`, each with a 95% bootstrap interval
-        over the design's runs, in which the surrogate's length scales and noise are held: what a new fit of those would
-        add is not in it; `r2` of the surrogate, cross-validated over 10 folds; `points`, how many there were.
+        The indices, each with a 95% bootstrap interval over the design's runs, in which the surrogate's length scales
+        and noise are fixed: what a new fit of those would add is not in it.
     """
     surrogate = _surrogate(_features(axes, points).shape[1])
     folds = KFold(min(_FOLDS, len(values)), shuffle=True, random_state=seed)
@@ -73,16 +79,16 @@ def global_sensitivity(axes: Sequence[Axis], points: Floats, values: Floats, *, 
     names = [axis.name for axis in axes]
     d = len(names)
 
-    def entry(k: int) -> dict[str, Any]:
-        return {"mean": float(estimate[k]), "interval": [float(low[k]), float(high[k])]}
+    def index(k: int) -> SobolIndex:
+        return SobolIndex(mean=float(estimate[k]), interval=(float(low[k]), float(high[k])))
 
     pairs = [(i, j) for i in range(d) for j in range(i + 1, d)]
-    return {
-        "points": len(values),
-        "r2": float(r2),
-        "indices": [{"parameter": names[i], "first": entry(i), "total": entry(d + i)} for i in range(d)],
-        "pairs": [{"parameters": [names[i], names[j]], "second": entry(2 * d + k)} for k, (i, j) in enumerate(pairs)],
-    }
+    return VarianceDecomposition(
+        points=len(values),
+        r2=float(r2),
+        indices=[ParameterIndices(parameter=names[i], first=index(i), total=index(d + i)) for i in range(d)],
+        pairs=[PairIndex(parameters=(names[i], names[j]), second=index(2 * d + k)) for k, (i, j) in enumerate(pairs)],
+    )
 
 
 def _surrogate(features: int) -> GaussianProcessRegressor:

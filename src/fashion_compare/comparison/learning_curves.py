@@ -1,9 +1,12 @@
 """Over- and underfitting, measured: how far the training and the validation curve part, and since when."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
+
+from fashion_compare.json_record import JsonRecord
 
 # A rise of the mean validation loss that counts, as a share of its minimum: less is the curve's own jitter.
 RISE = 0.02
@@ -15,15 +18,30 @@ PLATEAU = 0.002
 _PLATEAU_EPOCHS = 6
 
 
-def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+class CurveDiagnosis(JsonRecord):
+    """What the learning curves, averaged over seeds, say of over- and underfitting by the thresholds of this module."""
+
+    epochs: int
+    gap: Annotated[float, Field(description="training minus validation accuracy at the last epoch")]
+    lowest_loss_epoch: Annotated[int, Field(description="where validation loss is lowest")]
+    loss_increase: Annotated[
+        float | None,
+        Field(description="of validation loss after its minimum, as a share of it; None where it is 0"),
+    ]
+    still_improving: Annotated[bool, Field(description="whether validation loss is lowest at the last epoch")]
+    training_accuracy: Annotated[float, Field(description="at the last epoch")]
+    validation_accuracy: Annotated[float, Field(description="at the last epoch")]
+    late_gain: Annotated[float, Field(description="of validation accuracy in the last third of the epochs")]
+    plateau: bool
+    overfitting: bool
+    underfitting: bool
+
+
+def diagnose(histories: Sequence[Sequence[dict[str, Any]]]) -> CurveDiagnosis:
     """Summarise a configuration's learning curves, averaged over its seeds.
 
-    Returns:
-        `gap`: mean training minus validation accuracy at the last epoch; `lowest_loss_epoch`: where the mean
-        validation loss is lowest; `rise`: how far it has risen at the last epoch, as a share of that minimum, None
-        where that is 0; `still_improving`: whether the lowest is the last epoch; `training_accuracy` and
-        `validation_accuracy` at the last epoch; `late_gain`: what the last third of the epochs added to the best mean
-        validation accuracy; `overfitting`, `underfitting`, `plateau`: what these say by the thresholds of this module.
+    Args:
+        histories: for each seed the lines of its ``metrics.jsonl``, an epoch each.
     """
     last = min(len(history) for history in histories) - 1
     curves = {
@@ -36,17 +54,17 @@ def fitting(histories: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
     still_improving = lowest == last and last > 0
     accuracy = curves["validation_accuracy"]
     late_gain = float(accuracy.max() - accuracy[: last - last // 3 + 1].max())
-    return {
-        "epochs": last,
-        "gap": gap,
-        "lowest_loss_epoch": lowest,
+    return CurveDiagnosis(
+        epochs=last,
+        gap=gap,
+        lowest_loss_epoch=lowest,
         # Float64 gives a network that is sure enough of every right answer a loss of exactly 0.
-        "rise": at_end / minimum - 1 if minimum > 0 else None,
-        "still_improving": still_improving,
-        "training_accuracy": float(curves["train_accuracy"][last]),
-        "validation_accuracy": float(curves["validation_accuracy"][last]),
-        "late_gain": late_gain,
-        "plateau": last >= _PLATEAU_EPOCHS and late_gain < PLATEAU and not still_improving,
-        "overfitting": gap > GAP and at_end > (1 + RISE) * minimum,
-        "underfitting": still_improving and gap <= GAP,
-    }
+        loss_increase=at_end / minimum - 1 if minimum > 0 else None,
+        still_improving=still_improving,
+        training_accuracy=float(curves["train_accuracy"][last]),
+        validation_accuracy=float(curves["validation_accuracy"][last]),
+        late_gain=late_gain,
+        plateau=last >= _PLATEAU_EPOCHS and late_gain < PLATEAU and not still_improving,
+        overfitting=gap > GAP and at_end > (1 + RISE) * minimum,
+        underfitting=still_improving and gap <= GAP,
+    )

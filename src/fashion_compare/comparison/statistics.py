@@ -7,40 +7,42 @@ Intervals account for both; tests of a difference, and so the verdicts, use the 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy import stats
+
+from fashion_compare.json_record import JsonRecord
 
 LEVEL = 0.05
 MINIMUM_SEEDS = 3
+MOST_SIGN_FLIP_SEEDS = 16
 _MOST_SEEDS = 1000
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class Interval:
+class Estimate(JsonRecord):
     """A mean with its 95% interval, and what the interval accounts for."""
 
     mean: float
-    low: float
-    high: float
-    deviation: float | None
+    interval: tuple[float, float]
+    std_over_seeds: Annotated[float | None, Field(description="None with one seed")]
     covers: Literal["seeds and images", "images only"]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as results.json has it."""
-        return {
-            "mean": self.mean,
-            "interval": [self.low, self.high],
-            "std_over_seeds": self.deviation,
-            "covers": self.covers,
-        }
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return self.interval[0]
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
+        return self.interval[1]
 
 
-def mean_interval(columns: Sequence[NDArray[Any]] | NDArray[Any]) -> Interval:
+def mean_interval(columns: Sequence[NDArray[Any]] | NDArray[Any]) -> Estimate:
     """Return the mean over seeds and images with its 95% interval.
 
     Seeds and images are crossed random effects: the mean of n columns of N images has the variance s²/n + v, with s
@@ -58,7 +60,7 @@ def mean_interval(columns: Sequence[NDArray[Any]] | NDArray[Any]) -> Interval:
     by_seed, by_image, mean = table.mean(axis=1), table.mean(axis=0), float(table.mean())
     if n == 1:
         half = float(stats.norm.ppf(1 - LEVEL / 2)) * math.sqrt(float(np.var(by_image, ddof=1)) / images)
-        return Interval(mean, mean - half, mean + half, None, "images only")
+        return Estimate(mean=mean, interval=(mean - half, mean + half), std_over_seeds=None, covers="images only")
     seed_part = float(np.var(by_seed, ddof=1)) / n
     interaction = float(np.square(table - by_seed[:, None] - by_image + mean).sum()) / ((n - 1) * (images - 1))
     image_part = max(0.0, n * float(np.var(by_image, ddof=1)) - interaction) / (n * images)
@@ -66,7 +68,12 @@ def mean_interval(columns: Sequence[NDArray[Any]] | NDArray[Any]) -> Interval:
     # All seeds alike: the images' part is all there is, and the quantile that of the normal distribution.
     freedom = (n - 1) * (variance / seed_part) ** 2 if seed_part > _ROUNDING**2 else math.inf
     half = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * math.sqrt(variance)
-    return Interval(mean, mean - half, mean + half, math.sqrt(n * seed_part), "seeds and images")
+    return Estimate(
+        mean=mean,
+        interval=(mean - half, mean + half),
+        std_over_seeds=math.sqrt(n * seed_part),
+        covers="seeds and images",
+    )
 
 
 def paired_t_p(differences: Sequence[float], *, resolution: float = 0.0) -> float | None:
@@ -94,8 +101,8 @@ def _is_rounding(deviation: float, values: Sequence[float]) -> bool:
 def sign_flip_p(differences: Sequence[float]) -> float:
     """Return the exact two-sided p of the sign-flip test: the share of the 2ⁿ sign patterns at least as extreme."""
     d = np.asarray(differences, dtype=np.float64)
-    if len(d) > 16:
-        raise ValueError("the exact sign-flip test is meant for at most 16 seeds")
+    if len(d) > MOST_SIGN_FLIP_SEEDS:
+        raise ValueError(f"the exact sign-flip test is meant for at most {MOST_SIGN_FLIP_SEEDS} seeds")
     signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(d))))
     return float(np.mean(np.abs(signs @ d) >= abs(d.sum()) - 1e-12))
 

@@ -6,13 +6,15 @@ images that are all but equal carry different labels, no model can be right abou
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.linalg import eigh
 
 from fashion_compare.data.dataset import Dataset
+from fashion_compare.json_record import JsonRecord
 
 Images = NDArray[np.uint8]
 Move = tuple[int, int]
@@ -27,7 +29,7 @@ _IMAGES_FOR_AXES = 10_000
 
 
 @dataclass(frozen=True)
-class Copy:
+class DuplicatePair:
     """An image that repeats an earlier one, in the order train, validation, test.
 
     Attributes:
@@ -62,13 +64,25 @@ class Neighbours:
     labels_agree: NDArray[np.bool_]
 
 
+class NearSummary(JsonRecord):
+    """How many images of a split have a near neighbour among those that may be trained on."""
+
+    images: int
+    threshold: Annotated[float, Field(description="root mean square difference a pixel, in grey levels")]
+    near: int
+    share_near: float
+    labels_differ: int
+    share_differing: Annotated[float | None, Field(description="of those near; None where none is")]
+    median_distance: Annotated[float, Field(description="of all images")]
+
+
 def class_counts(dataset: Dataset) -> dict[str, list[int]]:
     """Return how many images of each class, index is the label, each part has."""
     classes = len(dataset.class_names)
     return {part: np.bincount(labels, minlength=classes).tolist() for part, (_, labels) in _parts(dataset).items()}
 
 
-def duplicates(dataset: Dataset) -> list[Copy]:
+def duplicates(dataset: Dataset) -> list[DuplicatePair]:
     """Return the images of all parts that repeat an earlier one, to the last grey level, plain or mirrored.
 
     An image is paired with the first of those it equals, and with the first of those it mirrors, so k equal images make
@@ -84,7 +98,7 @@ def duplicates(dataset: Dataset) -> list[Copy]:
             for pixels, mirrored in ((plain, False), (mirror, True)):
                 if pixels in first and not (mirrored and mirror == plain):
                     other, where, its_label = first[pixels]
-                    found.append(Copy((other, part), (where, index), (its_label, label), mirrored))
+                    found.append(DuplicatePair((other, part), (where, index), (its_label, label), mirrored))
             first.setdefault(plain, (part, index, label))
     return found
 
@@ -126,28 +140,24 @@ def near_neighbours(
     )
 
 
-def near_summary(found: Neighbours, threshold: float = NEAR) -> dict[str, float | int | None]:
-    """Return, JSON-ready, how many images have a neighbour closer than `threshold`, and another label than it.
+def near_summary(found: Neighbours, threshold: float = NEAR) -> NearSummary:
+    """Return how many images have a neighbour closer than `threshold`, and another label than it.
 
     Args:
         found: from `near_neighbours`.
         threshold: grey levels; see `NEAR`.
-
-    Returns:
-        `images`, `threshold`, `near` and `share_near` (of the images); `labels_differ` and `share_differing` (of those
-        near; None where none is); `median_distance` (of all).
     """
     near = found.distance < threshold
     differ = int((near & ~found.labels_agree).sum())
-    return {
-        "images": len(near),
-        "threshold": threshold,
-        "near": int(near.sum()),
-        "share_near": float(near.mean()),
-        "labels_differ": differ,
-        "share_differing": differ / int(near.sum()) if near.any() else None,
-        "median_distance": float(np.median(found.distance)),
-    }
+    return NearSummary(
+        images=len(near),
+        threshold=threshold,
+        near=int(near.sum()),
+        share_near=float(near.mean()),
+        labels_differ=differ,
+        share_differing=differ / int(near.sum()) if near.any() else None,
+        median_distance=float(np.median(found.distance)),
+    )
 
 
 def _parts(dataset: Dataset) -> dict[str, tuple[Images, NDArray[np.int64]]]:

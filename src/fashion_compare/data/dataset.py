@@ -43,7 +43,7 @@ EVALUATION_IMAGES = 5_000
 
 _COUNTS = {TRAIN_IMAGES: 60_000, TRAIN_LABELS: 60_000, TEST_IMAGES: 10_000, TEST_LABELS: 10_000}
 _ITEM_SHAPES = {TRAIN_IMAGES: (28, 28), TRAIN_LABELS: (), TEST_IMAGES: (28, 28), TEST_LABELS: ()}
-_STAND_IN_SEEDS = {"train": 1, "test": 2}
+_SYNTHETIC_SEEDS = {"train": 1, "test": 2}
 FASHION_MNIST, SYNTHETIC = "fashion-mnist", "garments"
 # Of other data in the same format: 235 MB of images.
 _MAXIMUM_COUNT = 300_000
@@ -61,7 +61,7 @@ class Dataset:
         source: where it was read from, for people.
         is_synthetic: True for ``garments``: every page and file that shows its numbers must say so.
         class_names: index is the label.
-        sha256: file name → SHA-256 of the uncompressed file; for the stand-in of the bytes drawn.
+        sha256: file name → SHA-256 of the uncompressed file; for the synthetic data of the bytes drawn.
         split_sha256: of the validation indices as little-endian int64.
         train_images: (55000, 28, 28) uint8, 0 is background; fewer in a `training_subset`, any number in other data.
         train_labels: (55000,) int64.
@@ -251,11 +251,11 @@ def _verified(directory: Path, name: str, expected_sha256: str | None) -> IdxFil
 
 
 def _drawn() -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    # Its drawing code is for the stand-in alone.
+    # Its drawing code is for the synthetic data alone.
     from fashion_compare.data.synthetic import draw
 
-    train_images, train_labels = draw(_COUNTS[TRAIN_IMAGES], _STAND_IN_SEEDS["train"])
-    test_images, test_labels = draw(_COUNTS[TEST_IMAGES], _STAND_IN_SEEDS["test"])
+    train_images, train_labels = draw(_COUNTS[TRAIN_IMAGES], _SYNTHETIC_SEEDS["train"])
+    test_images, test_labels = draw(_COUNTS[TEST_IMAGES], _SYNTHETIC_SEEDS["test"])
     arrays = {
         TRAIN_IMAGES: train_images,
         TRAIN_LABELS: train_labels,

@@ -30,7 +30,7 @@ _LOCK_SECONDS = 600.0
 
 
 class NoMirrorReachable(DataError):  # noqa: N818 - the public name says what happened
-    """No mirror answered in time: the one case in which a stand-in may take the data's place."""
+    """No mirror answered in time: the one case in which synthetic data may take the data's place."""
 
 
 def download(

@@ -1,4 +1,4 @@
-"""Decide where the images come from: a local copy, else a download, else, where allowed, the stand-in."""
+"""Decide where the images come from: a local copy, else a download, else, where allowed, the synthetic data."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ FILE_NAMES = tuple(SHA256)
 
 # A directory named by mistake may have any number.
 _COMPARED_NAMES = 1000
-_ADVICE = "name a copy with --data DIR or $FASHION_MNIST_DIR, or use the stand-in with --data synthetic"
+_ADVICE = "name a copy with --data DIR or $FASHION_MNIST_DIR, or use the synthetic data with --data synthetic"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Source:
     """Where a data set is read from; small and picklable, so that workers read it themselves.
 
     Attributes:
-        kind: ``files`` for Fashion-MNIST, ``other`` for whatever else is in its format, ``synthetic`` for the stand-in.
-        directory: absolute, holds the four files; None for the stand-in.
+        kind: ``files`` for Fashion-MNIST, ``other`` for whatever else is in its format, ``synthetic``.
+        directory: absolute, holds the four files; None for the synthetic data.
         description: for people and result files; names no home directory.
     """
 
@@ -67,7 +67,7 @@ def resolve(
     data: str = "auto",
     *,
     any_idx: bool = False,
-    stand_in_allowed: bool = False,
+    synthetic_allowed: bool = False,
     announce: Callable[[str], None] = lambda line: print(line, file=sys.stderr),
     progress: Progress = lambda _done, _total, _name: None,
     mirrors: Sequence[str] = MIRRORS,
@@ -81,7 +81,7 @@ def resolve(
     Args:
         data: ``auto``, ``synthetic`` or a directory.
         any_idx: take other data in the same format from that directory.
-        stand_in_allowed: take the stand-in when no mirror can be reached.
+        synthetic_allowed: take the synthetic data when no mirror can be reached.
         announce: told, a line at a time, what the user should know before work starts.
         progress: bytes done, bytes in all and file name of a download.
         mirrors: where to download from.
@@ -97,11 +97,11 @@ def resolve(
             raise UsageError("--any-idx: expected --data DIR with it, the directory of the other data")
         return _named(data, "--data", "other data in the same format, named by --data", "other")
     if data == "synthetic":
-        announce("Using the STAND-IN 'garments', drawn by code: its numbers say nothing about Fashion-MNIST.")
-        return _STAND_IN
+        announce("Using SYNTHETIC data 'garments', drawn by code: its numbers say nothing about Fashion-MNIST.")
+        return _SYNTHETIC
     if data != "auto":
         return _named(data, "--data", "the local copy named by --data")
-    return _found(announce) or _downloaded(stand_in_allowed, announce, progress, mirrors, published, reach_seconds)
+    return _found(announce) or _downloaded(synthetic_allowed, announce, progress, mirrors, published, reach_seconds)
 
 
 def _found(announce: Callable[[str], None]) -> Source | None:
@@ -112,27 +112,27 @@ def _found(announce: Callable[[str], None]) -> Source | None:
 
 
 def _downloaded(
-    stand_in_allowed: bool,
+    synthetic_allowed: bool,
     announce: Callable[[str], None],
     progress: Progress,
     mirrors: Sequence[str],
     published: Mapping[str, str],
     reach_seconds: float,
 ) -> Source:
-    """Download into the cache what it lacks; where that cannot be, return the stand-in, if it is allowed."""
+    """Download into the cache what it lacks; where that cannot be, return the synthetic data, if it is allowed."""
     cache = cache_directory()
     try:
         announce(f"No local copy of Fashion-MNIST found: downloading it into {cache} (about 30 MB, once).")
         wanted = {f"{name}.gz": published[name] for name in missing_files(cache)}
         download(cache, wanted, mirrors=mirrors, progress=progress, announce=announce, reach_seconds=reach_seconds)
     except NoMirrorReachable as error:
-        if not stand_in_allowed:
+        if not synthetic_allowed:
             raise NoMirrorReachable(f"{error}; {_ADVICE}") from error
         announce(
-            f"WARNING: {error}. Going on with the STAND-IN 'garments', drawn by code: its numbers "
+            f"WARNING: {error}. Going on with SYNTHETIC data 'garments', drawn by code: its numbers "
             "say nothing about Fashion-MNIST. For the real data: --data DIR or $FASHION_MNIST_DIR."
         )
-        return _STAND_IN
+        return _SYNTHETIC
     except DataError as error:
         raise DataError(f"{error}; {_ADVICE}") from error
     return Source("files", cache, _CACHE_DESCRIPTION)
@@ -185,7 +185,7 @@ def missing_files(directory: Path) -> list[str]:
 
 
 _CACHE_DESCRIPTION = "the download in the user cache"
-_STAND_IN = Source("synthetic", None, "the embedded stand-in, drawn by code")
+_SYNTHETIC = Source("synthetic", None, "the embedded synthetic data, drawn by code")
 
 
 def _named(text: str, option: str, description: str, kind: Literal["files", "other"] = "files") -> Source:

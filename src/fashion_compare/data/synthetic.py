@@ -1,4 +1,4 @@
-"""The embedded stand-in: clothes drawn by code, for a first study where Fashion-MNIST cannot be had.
+"""The embedded synthetic data: clothes drawn by code, for a first study where Fashion-MNIST cannot be had.
 
 Every garment is a stack of spans: on each line of the image, cloth lies between two edges. Clothes and bags
 are stacked from the collar down, shoes from the toe to the heel. The edges are polylines whose corners vary

@@ -8,6 +8,8 @@ makes comparisons on one test set paired. A bootstrap gives the same spread a th
 compare the two.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -18,7 +20,7 @@ from fashion_compare.evaluation.predictions import Predictions
 
 Column = NDArray[np.float64]
 
-CLASS_METRICS = ("precision", "recall", "f1")
+CLASS_METRICS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
 
 
 def accuracy_influence(predictions: Predictions) -> Column:

@@ -181,19 +181,6 @@ def influences(predictions: Predictions) -> dict[str, Column]:
     return {metric.name: metric.influence(predictions) for metric in METRICS if metric.influence is not None}
 
 
-def class_scores(predictions: Predictions) -> list[dict[str, float | None]]:
-    """Return precision, recall, F1, AUC and the number of images of each class, by its index."""
-    counts = predictions.confusion
-    columns = {
-        "precision": precision(counts).tolist(),
-        "recall": recall(counts).tolist(),
-        "f1": f1(counts).tolist(),
-        "auc": predictions.one_vs_rest_auc[0],
-        "images": counts.sum(axis=1).tolist(),
-    }
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
 def precision(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return each class's share of right ones among the images predicted as it, (classes,); 0 where there are none."""
     return _share(np.diag(confusion), confusion.sum(axis=0))

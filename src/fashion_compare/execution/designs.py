@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from fashion_compare.classifier.configuration import Configuration
-from fashion_compare.data.sources import Source
 from fashion_compare.execution.ablation_runs import experiment_runs
 from fashion_compare.execution.plan import plan
 from fashion_compare.runs.run import Run
 from fashion_compare.store.yaml_loader import number
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.search_space import hashable_value, value_at
 from fashion_compare.study.settings import changed
 from fashion_compare.study.spec import BASELINE, Study, is_tuned
@@ -47,19 +46,22 @@ def grid_points(study: Study) -> list[GridPoint]:
     return found
 
 
-def grid_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> dict[GridPoint, list[Run]]:
+def grid_runs(context: StudyContext) -> dict[GridPoint, list[Run]]:
     """Return each grid point's runs, with the first of the study's seeds."""
+    study, place = context.study, context.root / _DIRECTORY
     assert study.sensitivity is not None
     seeds = study.seeds[: study.sensitivity.seeds]
-    place = root / _DIRECTORY
     points = [replace(point, name=_name_there(point, place / point.model)) for point in grid_points(study)]
     return {
         point: [
-            Run(point.model, point.name, point.configuration, seed, study.training_images, source, place, data)
+            Run(
+                point.model, point.name, point.configuration, seed, study.training_images, context.source, place,
+                context.data,
+            )
             for seed in seeds
         ]
         for point in points
-    }
+    }  # fmt: skip
 
 
 def _name_there(point: GridPoint, place: Path) -> str:
@@ -80,8 +82,9 @@ def design_points(study: Study, model: str) -> NDArray[np.float64]:
     return np.asarray(sequence.random(design.points), np.float64)
 
 
-def design_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> dict[str, list[Run]]:
+def design_runs(context: StudyContext) -> dict[str, list[Run]]:
     """Return each model's runs of the design, in the order of its points, each with a seed of its own."""
+    study, place = context.study, context.root / _DIRECTORY
     if study.sensitivity is None or study.sensitivity.design is None:
         return {}
     design = study.sensitivity.design
@@ -92,21 +95,24 @@ def design_runs(study: Study, source: Source | None, data: dict[str, Any], root:
         for i, point in enumerate(design_points(study, model)):
             settings = {field: value_at(axis, share) for (field, axis), share in zip(space.items(), point, strict=True)}
             configured = changed(base, settings, f"sensitivity.design.space.{model}, point {i}")
-            place = root / _DIRECTORY
-            runs.append(Run(model, f"design-{i:04d}", configured, i, design.training_images, source, place, data))
+            runs.append(
+                Run(
+                    model, f"design-{i:04d}", configured, i, design.training_images, context.source, place, context.data
+                )
+            )
         found[model] = runs
     return found
 
 
-def sensitivity_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
+def sensitivity_runs(context: StudyContext) -> list[Run]:
     """Return all runs that the study's sensitivity needs besides the study's own."""
-    if study.sensitivity is None:
+    if context.study.sensitivity is None:
         return []
-    grids = [run for runs in grid_runs(study, source, data, root).values() for run in runs]
-    return grids + [run for runs in design_runs(study, source, data, root).values() for run in runs]
+    grids = [run for runs in grid_runs(context).values() for run in runs]
+    return grids + [run for runs in design_runs(context).values() for run in runs]
 
 
-def all_runs(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Run]:
+def all_runs(context: StudyContext) -> list[Run]:
     """Return every run that the study has."""
-    special = sensitivity_runs(study, source, data, root) + experiment_runs(study, source, data, root)
-    return plan(study, source, data, root) + special
+    special = sensitivity_runs(context) + experiment_runs(context)
+    return plan(context) + special

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from fashion_compare.classifier.configuration import Configuration
-from fashion_compare.data.sources import Source
 from fashion_compare.errors import UserError
 from fashion_compare.execution.scheduler import Outcome
 from fashion_compare.runs.record import RunRecord, best_line, read_finished
 from fashion_compare.runs.run import Run
 from fashion_compare.store import make_directory, read_json, write_json
 from fashion_compare.store.yaml_loader import numbers
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.overrides import with_variation
 from fashion_compare.study.search_space import Range, Space, hashable_value, rounded
 from fashion_compare.study.settings import changed
@@ -71,11 +71,13 @@ class Trial:
 class Tuner:
     """The tuning of one model of a study."""
 
-    study: Study
+    context: StudyContext
     model: str
-    source: Source | None
-    data: dict[str, Any]
-    root: Path
+
+    @property
+    def study(self) -> Study:
+        """The study that is tuned."""
+        return self.context.study
 
     @property
     def _space(self) -> Space:
@@ -84,7 +86,7 @@ class Tuner:
 
     @property
     def _path(self) -> Path:
-        return self.root / _DIRECTORY / f"{self.model}.json"
+        return self.context.root / _DIRECTORY / f"{self.model}.json"
 
     def trials(self) -> list[Trial]:
         """Read what was proposed, and what came of it."""
@@ -168,10 +170,10 @@ class Tuner:
         base = self.study.models[self.model][BASELINE]
         where = f"{self._path}, trial {number}"
         configuration: Configuration = changed(base, {**settings, "epochs": tuning.epochs}, where)
-        place = self.root / _DIRECTORY
+        place = self.context.root / _DIRECTORY
         run = Run(
             self.model, f"trial-{number:04d}", configuration, tuning.seed, self.study.training_images,
-            self.source, place, self.data, pruning_thresholds=tuple(thresholds),
+            self.context.source, place, self.context.data, pruning_thresholds=tuple(thresholds),
         )  # fmt: skip
         return Trial(number, settings, run, failure, read_finished(run))
 
@@ -212,9 +214,9 @@ def tune(tuners: Sequence[Tuner], run_trials: Callable[[list[Run]], Outcome], sa
             raise UserError(f"tuning stopped, for {min(other)} failed: {outcome.failures[min(other)]}")
 
 
-def tuners(study: Study, source: Source | None, data: dict[str, Any], root: Path) -> list[Tuner]:
+def tuners(context: StudyContext) -> list[Tuner]:
     """Return a tuner for each model that the study tunes."""
-    return [Tuner(study, model, source, data, root) for model in (study.tuning.space if study.tuning else {})]
+    return [Tuner(context, model) for model in (context.study.tuning.space if context.study.tuning else {})]
 
 
 def trials_failed(tuners: Sequence[Tuner]) -> tuple[int, int]:
@@ -223,13 +225,14 @@ def trials_failed(tuners: Sequence[Tuner]) -> tuple[int, int]:
     return sum(failure is not None for failure in failures), len(failures)
 
 
-def with_winners(study: Study, data: dict[str, Any], root: Path) -> Study:
+def with_winners(context: StudyContext) -> StudyContext:
     """Return the study with each model's winner as a configuration, once all its trials have ended."""
-    for tuner in tuners(study, None, data, root):
+    study = context.study
+    for tuner in tuners(context):
         if tuner.over and (winner := tuner.winner()) is not None:
             # Under its number: another trial that wins after more trials is another configuration.
             study = with_variation(study, tuner.model, f"{TUNED}{winner.number + 1}", tuner.settings(winner))
-    return study
+    return context.with_study(study)
 
 
 def _described(space: Space) -> dict[str, Any]:

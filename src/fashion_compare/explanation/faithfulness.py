@@ -95,19 +95,20 @@ def rank_correlations(a: Maps, b: Maps) -> NDArray[np.float64]:
     return correlations
 
 
-def randomised(classifier: Classifier, untrained: Classifier) -> Iterator[str]:
-    """Give `untrained` the weights of `classifier`, and take them away again, layer by layer from the last one on.
+def cascading_randomization(classifier: Classifier, initial: Classifier) -> Iterator[str]:
+    """Randomize a trained network's weights layer by layer from the last one on (Adebayo et al. 2018).
 
     Args:
         classifier: a trained network.
-        untrained: another of the same configuration, as it was drawn.
+        initial: an untrained one of the same configuration; it gets the weights of both.
 
     Yields:
-        The layer that has just got its random weights back; `untrained` then has those in it and all layers behind it.
+        The layer that was randomized last: `initial` has its own weights in it and all layers behind it, and the
+        trained ones before it.
     """
-    drawn, weights = untrained.weights(), classifier.weights()
+    random, weights = initial.weights(), classifier.weights()
     layers = [layer.name for layer in classifier.complexity() if layer.parameters]
     for layer in reversed(layers):
-        weights |= {name: value for name, value in drawn.items() if name.startswith(f"{layer}.")}
-        untrained.load_weights(weights)
+        weights |= {name: value for name, value in random.items() if name.startswith(f"{layer}.")}
+        initial.load_weights(weights)
         yield layer

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from fashion_compare.classifier.interface import Arrays, Images, Labels, Logits
 from fashion_compare.explanation.attribution import METHODS, explain
 from fashion_compare.explanation.saliency import Maps
 
-REASONS = ("most confident right", "most confident wrong", "least certain")
+Reason = Literal["most confident right", "most confident wrong", "least certain"]
+REASONS: tuple[Reason, ...] = ("most confident right", "most confident wrong", "least certain")
 
 # Of integrated gradients, in units of a score of ten and more: nothing that could be seen.
 _TOLERANCE = 1e-2

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from fashion_compare.architectures.graph import IMAGE, Layer, trace
+from fashion_compare.architectures.graph import IMAGE, TracedLayer, trace
 
 # Each of their units sees what the unit before it sees.
 _IN_PLACE = {"relu", "dropout", "batch normalisation", "identity", "addition"}
@@ -40,7 +40,7 @@ def receptive_field(module: nn.Module, layer: str) -> ReceptiveField:
     raise ValueError(f"no layer '{layer}'; there are {', '.join(held.name for held in layers)}")
 
 
-def _behind(held: Layer, wanted: str, field: ReceptiveField) -> ReceptiveField:
+def _behind(held: TracedLayer, wanted: str, field: ReceptiveField) -> ReceptiveField:
     """Return the field of a layer's units from that of its inputs'."""
     match held.module:
         case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d() as window:

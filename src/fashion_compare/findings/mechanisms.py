@@ -1,245 +1,226 @@
-"""Findings about mechanisms: what changed images, permuted pixels, fewer images and explanations say, by a rule each.
+"""Findings about mechanisms: perturbations, permuted pixels, fewer images, calibration, faithfulness.
 
-A rule fires when the evidence decides: verdicts where models are compared, 95% intervals where one is looked at. Below
-three seeds none does.
+A rule fires when the evidence decides: verdicts where models are compared, 95% intervals for a single one. Below three
+seeds none does.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from fashion_compare.comparison.statistics import MINIMUM_SEEDS
+from fashion_compare.analysis.faithfulness import KINDS, Faithfulness
+from fashion_compare.analysis.robustness import Robustness, RobustnessDifference
+from fashion_compare.comparison.ablations import ModelDifference, SizeDifference
+from fashion_compare.comparison.calibration import Calibration
+from fashion_compare.comparison.paired import Comparison
+from fashion_compare.comparison.statistics import MINIMUM_SEEDS, Estimate
 from fashion_compare.findings.wording import (
-    Finding,
-    chance,
+    Rule,
+    capitalised,
+    change_interval,
     correlation,
     difference_interval,
+    display_names,
     finding,
-    lead_interval,
+    p_value,
     percent,
     points,
 )
+from fashion_compare.results.schema import Finding, Results
 
-_PROBES = {
-    "shift": "shifts",
+_TO_PERTURBATION = {
+    "shift": "translation",
     "rotation": "rotation",
-    "scale": "another size",
+    "scale": "scaling",
     "noise": "noise",
     "blur": "blur",
-    "contrast": "weaker contrast",
-    "occlusion": "covered patches",
+    "contrast": "reduced contrast",
+    "occlusion": "occlusion",
 }
+_Part = TypeVar("_Part")
 _DECIDED = ("better", "worse")
 # Below this change of accuracy, half a point, there is nothing worth a sentence.
 _WORTH_SAYING = 0.005
 # How far the temperature has to be from 1.
 _TEMPERATURE = 0.05
-# Pixels of shift of which the shift's finding speaks.
+# Pixels of shift that the rule on translation looks at.
 _SHIFT = 2
 
 
-def mechanism_findings(results: Mapping[str, Any]) -> list[Finding]:
-    """Return what the study's experiments and explanations say."""
-    found = []
-    for model, held in results["mechanisms"].items():
-        found += shifted(model, held)
-        found += last_layer(model, held)
-    found += probe_leads(results["probe_leads"])
-    experiments = results["experiments"]
-    if experiments is not None:
-        for model, row in experiments["permutation"]["changes"].items():
-            found += permuted(model, row)
-        found += permutation_gap(experiments["permutation"]["cnn_minus_ffnn"])
-        found += data_hunger(experiments["lead_of_the_cnn"])
-    for model, held in results["calibration"].items():
-        found += confidence(model, held)
-    for model, held in results["faithfulness"].items():
-        found += faithful(model, held)
-        found += randomised(model, held)
-    return found
-
-
-def shifted(model: str, held: Mapping[str, Any]) -> list[Finding]:
+def translation(model: str, robustness: Robustness) -> list[Finding]:
     """Fires when images shifted by two pixels cost accuracy."""
-    curve = next((curve for curve in held["probes"] if curve["probe"] == "shift"), None)
-    point = next((point for point in curve["points"] if point["amount"] == _SHIFT), None) if curve else None
-    if point is None or not _enough(held) or point["change"]["interval"][1] > -_WORTH_SAYING:
+    curve = next((curve for curve in robustness.perturbations if curve.perturbation == "shift"), None)
+    point = next((point for point in curve.points if point.amount == _SHIFT), None) if curve else None
+    if point is None or point.change is None or not _enough(robustness.seeds) or point.change.high > -_WORTH_SAYING:
         return []
-    return [
-        finding(
-            "shifted",
-            model,
-            f"Shifting test images by {_SHIFT} pixels changes the baseline's accuracy by "
-            f"{_interval(point['change'], points)} points, to {percent(point['accuracy']['mean'])}.",
-            {"pixels": _SHIFT, "change": point["change"]["mean"], "accuracy": point["accuracy"]["mean"]},
-        )
-    ]
+    text = (
+        f"Shifting test images by {_SHIFT} pixels changes the baseline's accuracy by {_shown(point.change, points)} "
+        f"percentage points, to {percent(point.accuracy.mean)}."
+    )
+    values = {"pixels": _SHIFT, "change": point.change.mean, "accuracy": point.accuracy.mean}
+    return [finding("translation", model, text, values)]
 
 
-def last_layer(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Fires when a linear readout of the last hidden layer is ahead of one of the pixels."""
-    layers = held["layers"]
-    if len(layers) < 3 or not _enough(held):
+def linear_probe(model: str, robustness: Robustness) -> list[Finding]:
+    """Fires when a linear probe of the last hidden layer beats one of the pixels."""
+    layers = robustness.linear_probes
+    if len(layers) < 3 or not _enough(robustness.seeds):
         return []
     pixels, hidden = layers[0], layers[-2]
-    if hidden["accuracy"]["interval"][0] <= pixels["accuracy"]["interval"][1]:
+    if hidden.accuracy.low <= pixels.accuracy.high:
         return []
-    return [
-        finding(
-            "last_layer",
-            model,
-            f"A straight line tells {percent(hidden['accuracy']['mean'])} of test images apart in the last hidden "
-            f"layer ({hidden['layer']}), {percent(pixels['accuracy']['mean'])} in the pixels: what the network adds.",
-            {"hidden": hidden["accuracy"]["mean"], "pixels": pixels["accuracy"]["mean"]},
-        )
-    ]
+    text = (
+        f"A linear probe on the last hidden layer ({hidden.layer}) reaches {percent(hidden.accuracy.mean)} accuracy, "
+        f"one on the pixels {percent(pixels.accuracy.mean)}."
+    )
+    return [finding("linear_probe", model, text, {"hidden": hidden.accuracy.mean, "pixels": pixels.accuracy.mean})]
 
 
-def probe_leads(leads: list[dict[str, Any]]) -> list[Finding]:
-    """Fires for each way to change images that costs the one model more accuracy than the other."""
-    found = []
-    for held in leads:
-        if held["verdict"] not in _DECIDED or abs(held["lead"]["mean"]) < _WORTH_SAYING:
-            continue
-        better, other = ("cnn", "ffnn") if held["verdict"] == "better" else ("ffnn", "cnn")
-        low, high = _ends(held, better)
-        found.append(
-            finding(
-                "probe_lead",
-                None,
-                f"{_PROBES[held['probe']].capitalize()}: the {better} stands it better. Over all amounts tried it "
-                f"loses {100 * abs(held['lead']['mean']):.2f} points less accuracy than the {other}, 95% interval "
-                f"[{low:.2f}, {high:.2f}] ({_evidence(held)}).",
-                {"probe": held["probe"], "better": better, "lead_of_the_cnn": held["lead"]["mean"]},
-            )
-        )
-    return found
+def robustness_difference(row: RobustnessDifference, names: Mapping[str, str]) -> list[Finding]:
+    """Fires for a perturbation that costs one model more accuracy than the other."""
+    if row.verdict not in _DECIDED or abs(row.mean) < _WORTH_SAYING:
+        return []
+    better, other = _ahead(row)
+    low, high = _ends(row, better)
+    text = (
+        f"{capitalised(names[better])} is more robust to {_TO_PERTURBATION[row.perturbation]}: mean over all amounts, "
+        f"it loses {100 * abs(row.mean):.2f} percentage points less accuracy than {names[other]}, 95% interval "
+        f"[{low:.2f}, {high:.2f}] ({_evidence(row)})."
+    )
+    values = {"perturbation": row.perturbation, "better": better, "cnn_minus_ffnn": row.mean}
+    return [finding("robustness_difference", None, text, values)]
 
 
-def permuted(model: str, row: Mapping[str, Any]) -> list[Finding]:
+def permuted(model: str, row: Comparison) -> list[Finding]:
     """Fires when the order of the pixels is shown to matter to a model, or shown not to."""
-    change = f"{_interval(row, points)} points of test accuracy over {len(row['seeds'])} seeds"
-    if row["verdict"] in ("better", "worse"):
-        text = f"With all pixels in one other random order, trained anew, the {model} gets {row['verdict']}: {change}."
-    elif row["equivalence_bound"] is not None:
+    change = f"{_shown(row, points)} percentage points of test accuracy over {len(row.seeds)} seeds"
+    if row.verdict in _DECIDED:
         text = (
-            f"The order of the pixels does not matter to the {model}: with all of them in one other random order, "
-            f"trained anew, no difference larger than {100 * row['equivalence_bound']:.2f} points ({change})."
+            f"Trained and tested on one fixed random permutation of all pixels, the model gets {row.verdict}: {change}."
+        )
+    elif row.equivalence_bound is not None:
+        text = (
+            "The order of the pixels does not matter: trained and tested on one fixed random permutation of all "
+            "pixels, "
+            f"test accuracy is equivalent within ±{100 * row.equivalence_bound:.2f} percentage points ({change})."
         )
     else:
         return []
-    return [finding("permuted", model, text, {"mean": row["mean"], "interval": row["interval"]})]
+    return [finding("permuted", model, text, {"mean": row.mean, "interval": list(row.interval)})]
 
 
-def permutation_gap(gap: Mapping[str, Any] | None) -> list[Finding]:
+def permutation_gap(gap: ModelDifference | None, names: Mapping[str, str]) -> list[Finding]:
     """Fires when the order of the pixels is worth more to one model than to the other."""
-    if gap is None or gap["verdict"] not in _DECIDED:
+    if gap is None or gap.verdict not in _DECIDED:
         return []
     # Who changes for the worse by more lives on the order of the pixels.
-    more, less = ("cnn", "ffnn") if gap["verdict"] == "worse" else ("ffnn", "cnn")
+    less, more = _ahead(gap)
     low, high = _ends(gap, less)
-    return [
-        finding(
-            "permutation_gap",
-            None,
-            f"Neighbourhood is worth {100 * abs(gap['lead']['mean']):.2f} points of test accuracy more to the {more} "
-            f"than to the {less}, 95% interval [{low:.2f}, {high:.2f}] ({_evidence(gap)}): that much more is lost "
-            "when pixels are permuted.",
-            {"cnn_minus_ffnn": gap["lead"]["mean"], "interval": gap["lead"]["interval"]},
-        )
-    ]
+    text = (
+        f"The spatial order of the pixels is worth {100 * abs(gap.mean):.2f} percentage points of test accuracy more "
+        f"to {names[more]} than to {names[less]}, 95% interval [{low:.2f}, {high:.2f}] ({_evidence(gap)})."
+    )
+    return [finding("permutation_gap", None, text, {"cnn_minus_ffnn": gap.mean, "interval": list(gap.interval)})]
 
 
-def data_hunger(leads: list[dict[str, Any]]) -> list[Finding]:
+def training_set_size(rows: Sequence[SizeDifference], names: Mapping[str, str]) -> list[Finding]:
     """Fires when the model that is ahead with few training images is not the one that is ahead with many."""
-    decided = [held for held in leads if held["verdict"] in _DECIDED]
-    if not decided or decided[0]["verdict"] == decided[-1]["verdict"]:
+    decided = [row for row in rows if row.verdict in _DECIDED]
+    if not decided or decided[0].verdict == decided[-1].verdict:
         return []
     few, many = decided[0], decided[-1]
-    ahead, later = ("cnn", "ffnn") if few["verdict"] == "better" else ("ffnn", "cnn")
-    return [
-        finding(
-            "data_hunger",
-            None,
-            f"Few images favour the {ahead}, many the {later}: with {few['images']:,} training images the {ahead} "
-            f"leads by {100 * abs(few['lead']['mean']):.2f} points ({_evidence(few)}), with {many['images']:,} the "
-            f"{later} by {100 * abs(many['lead']['mean']):.2f} ({_evidence(many)}).",
-            {"few": few["images"], "many": many["images"], "leads": [few["lead"]["mean"], many["lead"]["mean"]]},
-        )
-    ]
+    ahead, later = _ahead(few)
+    text = (
+        f"Few training images favour {names[ahead]}, many {names[later]}: with {few.images:,} images {names[ahead]} "
+        f"leads by {100 * abs(few.mean):.2f} percentage points ({_evidence(few)}), with {many.images:,} "
+        f"{names[later]} by {100 * abs(many.mean):.2f} ({_evidence(many)})."
+    )
+    values = {"few": few.images, "many": many.images, "differences": [few.mean, many.mean]}
+    return [finding("training_set_size", None, text, values)]
 
 
-def confidence(model: str, held: Mapping[str, Any]) -> list[Finding]:
+def calibration(model: str, result: Calibration) -> list[Finding]:
     """Fires when a temperature away from 1, fitted on validation, lowers the test loss."""
-    temperature = sum(held["temperatures"]) / len(held["temperatures"])
-    if not _enough(held) or abs(temperature - 1) < _TEMPERATURE or held["loss_change"]["interval"][1] >= 0:
+    temperature = sum(result.temperatures) / len(result.temperatures)
+    if not _enough(result.seeds) or abs(temperature - 1) < _TEMPERATURE or result.loss_change.high >= 0:
         return []
-    sure = "too sure of itself" if temperature > 1 else "not sure enough of itself"
-    return [
-        finding(
-            "confidence",
-            model,
-            f"“{held['configuration']}” is {sure}: divided by a temperature of {temperature:.2f} (fitted on "
-            f"validation), its logits give a test log loss of {held['after']['loss']:.3f} instead of "
-            f"{held['before']['loss']:.3f}, and a calibration error of {percent(held['after']['ece'])} instead of "
-            f"{percent(held['before']['ece'])}.",
-            {"temperature": temperature, "before": held["before"]["ece"], "after": held["after"]["ece"]},
+    text = (
+        f"“{result.configuration}” is {'overconfident' if temperature > 1 else 'underconfident'}: temperature scaling "
+        f"(T = {temperature:.2f}, fitted on validation) changes the test log loss from {result.before.loss:.3f} to "
+        f"{result.after.loss:.3f} and the expected calibration error from {percent(result.before.ece)} to "
+        f"{percent(result.after.ece)}; predicted labels stay."
+    )
+    values = {"temperature": temperature, "before": result.before.ece, "after": result.after.ece}
+    return [finding("calibration", model, text, values)]
+
+
+def faithfulness(model: str, tests: Faithfulness) -> list[Finding]:
+    """Say which methods beat every control in deletion and in insertion, and which do not."""
+    if not _enough(tests.seeds):
+        return []
+    controls = len(tests.controls)
+    groups: dict[str, dict[str, str]] = {"passed": {}, "failed": {}, "inconclusive": {}}
+    for method in tests.methods:
+        against = {"deletion": method.deletion, "insertion": method.insertion}
+        beats = [len(against[kind].beats) for kind in KINDS]
+        behind = any(difference.high < 0 for one in against.values() for difference in one.differences.values())
+        group = "passed" if min(beats) == controls else "failed" if behind else "inconclusive"
+        groups[group][method.method] = (
+            f"{method.method} ({beats[0]}/{controls} on deletion, {beats[1]}/{controls} on insertion)"
         )
+    parts = [
+        (f"{_listed(list(groups['passed'].values()))} beat" if groups["passed"] else "no method beats")
+        + " every control in both"
     ]
-
-
-def faithful(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods beat every control in deletion and in insertion, which lose to one, and which are undecided."""
-    if not _enough(held):
-        return []
-    controls = len(held["controls"])
-    groups: dict[str, dict[str, str]] = {"passed": {}, "failed": {}, "undecided": {}}
-    for m in held["methods"]:
-        method, ahead = m["method"], [len(m[kind]["beats"]) for kind in ("deletion", "insertion")]
-        behind = any(
-            lead["interval"][1] < 0 for kind in ("deletion", "insertion") for lead in m[kind]["leads"].values()
-        )
-        group = "passed" if min(ahead) == controls else "failed" if behind else "undecided"
-        groups[group][method] = f"{method} (ahead of {ahead[0]} and {ahead[1]} of them)"
-    passed = list(groups["passed"])
-    text = "Deletion and insertion, against controls that know nothing of the network: "
-    text += f"{_listed(passed)} passed, ahead of all {controls} in both" if passed else "no method passed"
     if groups["failed"]:
-        text += f"; {_listed(list(groups['failed'].values()))} failed, behind at least one"
-    if groups["undecided"]:
-        text += f"; {_listed(list(groups['undecided'].values()))} undecided"
-    return [finding("faithful", model, f"{text}.", {group: list(members) for group, members in groups.items()})]
+        parts.append(f"not faithful, worse than at least one control: {_listed(list(groups['failed'].values()))}")
+    if groups["inconclusive"]:
+        parts.append(f"inconclusive: {_listed(list(groups['inconclusive'].values()))}")
+    text = f"Deletion and insertion against {controls} model-independent controls: {'; '.join(parts)}."
+    return [finding("faithfulness", model, text, {group: list(members) for group, members in groups.items()})]
 
 
-def randomised(model: str, held: Mapping[str, Any]) -> list[Finding]:
-    """Say which methods' maps change when the weights become random, which do not, and which are undecided."""
-    if not _enough(held):
+def randomization(model: str, tests: Faithfulness) -> list[Finding]:
+    """Say which methods' maps change when the weights become random, which do not, and which are inconclusive."""
+    if not _enough(tests.seeds):
         return []
-    names = {True: "passed", False: "failed", None: "undecided"}
-    groups: dict[str, list[str]] = {name: [] for name in names.values()}
-    for m in held["methods"]:
-        last = m["randomised"][-1]["correlation"]
-        said = f"{m['method']} ({_interval(last, correlation)}; between trainings {correlation(m['trained_again'])})"
-        groups[names[m["passes_randomisation"]]].append(said)
-    parts = [f"{_listed(methods)} {name}" for name, methods in groups.items() if methods]
-    text = f"Random weights, rank correlation of the maps with those of the trained network: {'; '.join(parts)}."
-    values = {m["method"]: names[m["passes_randomisation"]] for m in held["methods"]}
-    return [finding("randomised", model, text, values)]
+    outcome = {True: "passed", False: "failed", None: "inconclusive"}
+    groups: dict[str, list[str]] = {name: [] for name in outcome.values()}
+    for method in tests.methods:
+        last = method.cascading_randomization[-1].correlation
+        assert method.seed_to_seed_correlation is not None, "there are seeds enough"
+        between = correlation(method.seed_to_seed_correlation)
+        groups[outcome[method.passes_randomization]].append(
+            f"{method.method} ({_shown(last, correlation)}; seed-to-seed {between})"
+        )
+    parts = [f"{name}: {_listed(methods)}" for name, methods in groups.items() if methods]
+    text = (
+        "Model randomization test, rank correlation of the maps with those of the trained network: "
+        f"{'; '.join(parts)}. Passing is necessary, not sufficient."
+    )
+    values = {method.method: outcome[method.passes_randomization] for method in tests.methods}
+    return [finding("randomization", model, text, values)]
 
 
-def _enough(held: Mapping[str, Any]) -> bool:
+def _enough(seeds: Sequence[int]) -> bool:
     """Return whether there are seeds enough for a verdict."""
-    return len(held["seeds"]) >= MINIMUM_SEEDS
+    return len(seeds) >= MINIMUM_SEEDS
 
 
-def _evidence(held: Mapping[str, Any]) -> str:
-    """Return what a verdict on a lead rests on."""
-    return f"{len(held['seeds'])} seeds, Holm over {held['family']}: {chance(held['p_holm'])}"
+def _ahead(row: ModelDifference) -> tuple[str, str]:
+    """Return which model a decided difference favours, and the other."""
+    return ("cnn", "ffnn") if row.verdict == "better" else ("ffnn", "cnn")
 
 
-def _ends(held: Mapping[str, Any], ahead: str) -> tuple[float, float]:
-    """Return the interval of a lead in points, low to high, seen from the model that is ahead."""
+def _evidence(row: ModelDifference) -> str:
+    """Return what a verdict on a difference rests on."""
+    assert row.p_holm is not None, "there is a verdict"
+    return f"{len(row.seeds)} seeds; p (Holm, m = {row.family}) = {p_value(row.p_holm)}".replace("= <", "<")
+
+
+def _ends(row: ModelDifference, ahead: str) -> tuple[float, float]:
+    """Return the interval of a difference in points, low to high, seen from the model that is ahead."""
     sign = 100 if ahead == "cnn" else -100
-    low, high = sorted(sign * end for end in lead_interval(held["lead"]["interval"]))
+    low, high = sorted(sign * end for end in change_interval(row.interval))
     return low, high
 
 
@@ -247,6 +228,48 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def _interval(held: Mapping[str, Any], shown: Callable[[float], str]) -> str:
-    low, high = difference_interval(held["interval"])
-    return f"{shown(held['mean'])} [{shown(low)}, {shown(high)}]"
+def _shown(estimate: Estimate, shown: Callable[[float], str]) -> str:
+    low, high = difference_interval(estimate.interval)
+    return f"{shown(estimate.mean)} [{shown(low)}, {shown(high)}]"
+
+
+def _of_each(
+    section: Callable[[Results], Mapping[str, _Part]], state: Callable[[str, _Part], list[Finding]]
+) -> Callable[[Results], list[Finding]]:
+    """Return a rule's function of results from one of a model's part of a section, for every model that has it."""
+    return lambda results: [found for model, part in section(results).items() for found in state(model, part)]
+
+
+def _permutation_gap(results: Results) -> list[Finding]:
+    gap = results.ablations.permutation.cnn_minus_ffnn if results.ablations else None
+    return permutation_gap(gap, display_names(results))
+
+
+def _training_set_size(results: Results) -> list[Finding]:
+    rows = results.ablations.differences_by_size if results.ablations else []
+    return training_set_size(rows, display_names(results))
+
+
+RULES = (
+    Rule("translation", "perturbations", _of_each(lambda results: results.robustness, translation)),
+    Rule(
+        "robustness_difference",
+        "perturbations",
+        lambda results: [
+            found
+            for row in results.robustness_differences
+            for found in robustness_difference(row, display_names(results))
+        ],
+    ),
+    Rule("linear_probe", "linear-probes", _of_each(lambda results: results.robustness, linear_probe)),
+    Rule(
+        "permuted",
+        "permutation",
+        _of_each(lambda results: results.ablations.permutation.changes if results.ablations else {}, permuted),
+    ),
+    Rule("permutation_gap", "permutation", _permutation_gap),
+    Rule("training_set_size", "training-sizes", _training_set_size),
+    Rule("calibration", "calibration", _of_each(lambda results: results.calibration, calibration)),
+    Rule("faithfulness", "faithfulness", _of_each(lambda results: results.faithfulness, faithfulness)),
+    Rule("randomization", "faithfulness", _of_each(lambda results: results.faithfulness, randomization)),
+)

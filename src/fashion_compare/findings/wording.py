@@ -1,16 +1,18 @@
-"""How numbers, settings and findings are put into words, everywhere the same."""
+"""How numbers, settings, models and findings are put into words, everywhere the same."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from fashion_compare.architectures import load_architecture
 from fashion_compare.evaluation.metrics import METRIC
+from fashion_compare.results.schema import Finding, Results
 
-Finding = dict[str, Any]
 # What cuts an interval off where no value can be.
 Cut = Callable[[Sequence[float]], tuple[float, float]]
 
-# Of a loss near 0 a rise can be of any size, and says no more beyond this.
-_LARGEST_RISE = 10.0
+# Of a loss near 0 an increase can be of any size, and says no more beyond this.
+_LARGEST_INCREASE = 10.0
 
 _PARAMETERS = {
     "learning_rate": "learning rate",
@@ -19,6 +21,36 @@ _PARAMETERS = {
     "l2": "L2 penalty",
     "hidden_sizes": "hidden layers",
 }
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that turns results into findings.
+
+    Attributes:
+        id: of its findings.
+        place: where the page shows them.
+        apply: results → findings; none where its condition does not hold.
+    """
+
+    id: str
+    place: str
+    apply: Callable[[Results], list[Finding]]
+
+
+def display_names(results: Results) -> dict[str, str]:
+    """Return how running text calls each model: the MLP, and a cnn by the one architecture that all of it has."""
+    names = {"ffnn": "the MLP", "cnn": "the CNN"}
+    if "cnn" in results.models:
+        used = {held.settings["architecture"] for held in results.models["cnn"].configurations.values()}
+        if len(used) == 1:
+            names["cnn"] = load_architecture(used.pop()).label
+    return {model: names[model] for model in results.models}
+
+
+def capitalised(text: str) -> str:
+    """Return a text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def points(value: float, digits: int = 2) -> str:
@@ -31,7 +63,7 @@ def correlation(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
-def chance(p: float) -> str:
+def p_value(p: float) -> str:
     """Return a p-value as it is printed."""
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3g}"
 
@@ -41,11 +73,11 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%"
 
 
-def relative_rise(value: float | None, digits: int = 1) -> str:
-    """Return a rise as a share of where it began; a dash where that is 0, for no number is as many times as much."""
+def relative_increase(value: float | None, digits: int = 1) -> str:
+    """Return an increase as a share of where it began; a dash where that is 0, of which nothing is a share."""
     if value is None:
         return "–"
-    return percent(value, digits) if value <= _LARGEST_RISE else f"more than {percent(_LARGEST_RISE, 0)}"
+    return percent(value, digits) if value <= _LARGEST_INCREASE else f"more than {percent(_LARGEST_INCREASE, 0)}"
 
 
 def parameter_name(name: str) -> str:
@@ -75,7 +107,7 @@ def difference_interval(interval: Sequence[float], metric: str = "accuracy") -> 
     return _within(interval, METRIC[metric].largest - METRIC[metric].smallest)
 
 
-def lead_interval(interval: Sequence[float]) -> tuple[float, float]:
+def change_interval(interval: Sequence[float]) -> tuple[float, float]:
     """Return the interval of a difference between two changes of a share as it is shown: at most 2 either way."""
     return _within(interval, 2.0)
 
@@ -84,9 +116,9 @@ def _within(interval: Sequence[float], furthest: float) -> tuple[float, float]:
     return max(interval[0], -furthest), min(interval[1], furthest)
 
 
-def along(together: Mapping[str, Any]) -> str:
+def along(changed_together: Mapping[str, Any]) -> str:
     """Return what else moves with a parameter, as the end of a sentence; mostly nothing, never more than three."""
-    moved = [f"{parameter_name(name)} {setting(value)}" for name, value in together.items()]
+    moved = [f"{parameter_name(name)} {setting(value)}" for name, value in changed_together.items()]
     if len(moved) > 3:
         moved[2:] = [f"{len(moved) - 2} more settings"]
     return f" with {', '.join(moved)}" if moved else ""
@@ -94,9 +126,9 @@ def along(together: Mapping[str, Any]) -> str:
 
 def finding(rule: str, model: str | None, text: str, values: dict[str, Any]) -> Finding:
     """Return a finding: the rule that made it, the model it is about (None for both), its text, the values in it."""
-    return {"id": rule, "model": model, "text": text, "values": values}
+    return Finding(id=rule, model=model, text=text, values=values)
 
 
 def test_set_caveat(interval: Sequence[float]) -> str:
-    """Say so when a verdict, which the seeds decide, is one on these images alone: the interval has zero in it."""
+    """Return the caveat for a verdict, which the seeds decide, whose interval over seeds and images includes zero."""
     return " on these images" if interval[0] <= 0 <= interval[1] else ""

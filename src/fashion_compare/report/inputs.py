@@ -1,51 +1,39 @@
-"""What figures and page read from the runs' own files, beside results.json."""
+"""What the report reads beside the results: learning curves and ROC curves, from the runs' own files."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fashion_compare.classifier.functional import softmax
-from fashion_compare.evaluation.predictions import load_predictions
 from fashion_compare.evaluation.roc import RocCurve, one_vs_rest_curves
-from fashion_compare.runs.run import run_path
-from fashion_compare.store import RunDirectory
+from fashion_compare.results.schema import Results
+from fashion_compare.runs.record import read_predictions
+from fashion_compare.runs.run import run_directory
+from fashion_compare.training import Epoch
 
 # Model → configuration → the finished runs' metrics, an epoch a line.
-Histories = dict[str, dict[str, list[list[dict[str, Any]]]]]
+Histories = dict[str, dict[str, list[list[Epoch]]]]
 
 
 @dataclass(frozen=True)
-class Saved:
+class ReportInputs:
     """Learning curves of all finished runs; ROC curves, a class each, of the first run of each best configuration."""
 
     histories: Histories
     roc: dict[str, list[RocCurve | None]]
 
 
-def read_saved(results: Mapping[str, Any], root: Path) -> Saved:
+def read_inputs(results: Results, root: Path) -> ReportInputs:
     """Read all of it from the study's directory."""
-    return Saved(_histories(results, root), _roc_curves(results, root))
-
-
-def _histories(results: Mapping[str, Any], root: Path) -> Histories:
-    return {
-        model: {
-            name: [
-                RunDirectory(run_path(root, model, name, run["seed"])).read_metrics() for run in configuration["runs"]
-            ]
-            for name, configuration in held["configurations"].items()
-            if configuration["runs"]
-        }
-        for model, held in results["models"].items()
-    }
-
-
-def _roc_curves(results: Mapping[str, Any], root: Path) -> dict[str, list[RocCurve | None]]:
-    found = {}
-    for model, best in results["best"].items():
-        name = best["configuration"]
-        run = results["models"][model]["configurations"][name]["runs"][0]
-        test = load_predictions(RunDirectory(run_path(root, model, name, run["seed"])).predictions)["test"]
-        found[model] = one_vs_rest_curves(test.labels, softmax(test.logits))
-    return found
+    histories: Histories = {model: {} for model in results.models}
+    for configuration in results.finished():
+        model, name = configuration.model, configuration.name
+        histories[model][name] = [
+            run_directory(root, model, name, run.seed).read_metrics() for run in configuration.runs
+        ]
+    roc = {}
+    for model, best in results.best.items():
+        chosen = results.configuration(model, best.configuration)
+        assert chosen is not None, "it was chosen for its runs"
+        test = read_predictions(run_directory(root, model, chosen.name, chosen.runs[0].seed))["test"]
+        roc[model] = one_vs_rest_curves(test.labels, softmax(test.logits))
+    return ReportInputs(histories, roc)

@@ -1,195 +1,100 @@
 """Turn a study's results and files into figures and one self-contained page."""
 
-import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
-import PIL.Image
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from fashion_compare.analysis.explanations import CELL_IMAGES, read_confused, read_gallery, read_playground
 from fashion_compare.analysis.faithfulness import ALIKE
-from fashion_compare.architectures import load_architecture
-from fashion_compare.classifier.configuration import MODEL_NAMES
-from fashion_compare.comparison.learning_curves import GAP, RISE
-from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
-from fashion_compare.evaluation.metrics import COMPARED, METRICS
 from fashion_compare.explanation.attribution import INTEGRATED, METHODS
-from fashion_compare.explanation.gallery import Gallery
-from fashion_compare.findings.wording import (
-    along,
-    correlation,
-    difference_interval,
-    parameter_name,
-    percent,
-    points,
-    relative_rise,
-    score_interval,
-    setting,
-)
-from fashion_compare.report import sentences
-from fashion_compare.report.figures import draw_all
-from fashion_compare.report.figures.style import RenderedFigure, standalone
-from fashion_compare.report.inputs import Saved, read_saved
+from fashion_compare.report.figures.style import RenderedFigure, Rows, standalone
+from fashion_compare.report.images import png_uri
+from fashion_compare.report.inputs import ReportInputs, read_inputs
 from fashion_compare.report.policy import classes_for_styles, content_security_policy
-from fashion_compare.report.study_diff import beside
+from fashion_compare.report.sections import SECTIONS
+from fashion_compare.report.study_diff import diff_studies
+from fashion_compare.report.templating import make_environment
 from fashion_compare.report.widgets import charts
-from fashion_compare.report.widgets.playground import network_for_page, pictures
+from fashion_compare.report.widgets.gallery import gallery_by_class
+from fashion_compare.report.widgets.playground import playground_content
+from fashion_compare.results.schema import Results
 from fashion_compare.store import make_directory, write_text
 
 _SHOWN_FIRST = {"ffnn": INTEGRATED, "cnn": METHODS["cnn"][0]}
 _SCRIPTS = ("page.js", "charts.js", "picture.js", "playground.js")
+_HEADINGS = {"ffnn": "A network from scratch", "cnn": "An established CNN"}
+# Stands where a figure comes, until all figures are known: no text from a study can look like it.
+_PLACE = re.compile(r"<!--figure ([a-z0-9-]+)-->")
 
 
-def write_report(results: Mapping[str, Any], root: Path, other: Mapping[str, Any] | None = None) -> Path:
+def write_report(results: Results, root: Path, other: Results | None = None) -> Path:
     """Draw the figures into ``figures/`` (SVG, and the data behind each as CSV) and write ``report.html``.
 
     Args:
-        results: the content of results.json.
+        results: of the study.
         root: the study's directory.
-        other: the content of another study's results.json, to stand beside it.
+        other: another study's results, to compare with.
 
     Returns:
         The page's path.
     """
-    runs = read_saved(results, root)
-    drawings = draw_all(results, runs, root)
+    text, drawn = _render(results, root, other)
     make_directory(root / "figures")
-    for drawing in drawings.values():
+    for drawing in drawn.values():
         write_text(root / "figures" / f"{drawing.name}.svg", standalone(drawing.svg))
-        write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results["dataset"]["name"]))
+        write_text(root / "figures" / f"{drawing.name}.csv", _csv(drawing.rows, results.dataset.name))
     page = root / "report.html"
-    write_text(page, _render(results, drawings, runs, root, other))
+    write_text(page, text)
     return page
 
 
-def fill(template: str, results: Mapping[str, Any], **more: Any) -> str:
-    """Fill one of the templates with the results, and with what else it needs.
+def _render(results: Results, root: Path, other: Results | None) -> tuple[str, dict[str, RenderedFigure]]:
+    """Return the page, and the figures that its sections have drawn."""
+    inputs = read_inputs(results, root)
+    drawn: dict[str, RenderedFigure] = {}
 
-    Args:
-        template: its file name.
-        results: the content of results.json.
-        more: names in the template → values.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fashion_compare.report"),
-        # Names and texts come from study files, and must stay text.
-        autoescape=jinja2.select_autoescape(("html.j2",)),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "percent": percent,
-        "points": points,
-        "rise": relative_rise,
-        "number": sentences.number,
-        "signed": sentences.signed,
-        "parameter": parameter_name,
-        "setting": setting,
-        "along": along,
-        "thousands": lambda value: f"{value:,}",
-        "count": sentences.count,
-        "correlation": correlation,
-        "score_interval": score_interval,
-        "difference_interval": difference_interval,
+    def figure(drawing: RenderedFigure) -> Markup:
+        drawn[drawing.name] = drawing
+        caption = Markup("<figcaption>{}</figcaption>").format(drawing.caption)
+        return Markup("<figure><!--figure {}-->{}</figure>").format(drawing.name, caption)
+
+    environment = make_environment(results, inputs, root, figure)
+    heading = "A network from scratch against an established CNN"
+    environment.globals |= {
+        "heading": heading if len(results.models) > 1 else _HEADINGS[next(iter(results.models))],
+        "gallery": gallery_by_class(read_gallery(results.gallery, root), results.gallery, results.dataset.class_names),
+        "methods": METHODS,
+        "shown_first": _SHOWN_FIRST,
+        "alike": ALIKE,
+        "findings": _by_model(results),
+        "playground": _playground(results, root),
+        "hardest": _hardest_class(results),
+        "diff": diff_studies(results, other) if other else None,
+        "challenges": Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
     }
-    return environment.get_template(template).render(
-        results=results,
-        sentences=sentences,
-        metrics=COMPARED,
-        listed=[metric for metric in METRICS if metric.listed],
-        metric_names=sentences.METRIC_NAMES,
-        model_names=_model_names(results),
-        comparisons=_by_configuration(results),
-        environments=_environments(results),
-        **more,
-    )
-
-
-def _playground(results: Mapping[str, Any], root: Path) -> Markup | None:
-    """Return both networks and some test images as JSON for the page to run; None where they were not kept."""
-    arrays = read_playground(results, root)
-    if not arrays:
-        return None
-    networks = {}
-    for model, network in results["gallery"]["networks"].items():
-        prefix = f"weights/{model}/"
-        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-        config = results["models"][model]["configurations"][network["configuration"]]["config"]
-        networks[model] = network_for_page(model, config, weights)
-    content = {
-        "classes": results["dataset"]["class_names"],
-        "networks": networks,
-        "pictures": pictures(arrays["images"], arrays["label"], arrays["index"]),
-        "place": arrays["place"].tolist() if "place" in arrays else None,
-        "least_contrast": LEAST_CONTRAST,
-        "outlined_share": OUTLINED_SHARE,
-    }
-    return _json(content)
-
-
-def _explore(results: Mapping[str, Any], runs: Saved, root: Path) -> Markup:
-    """Return what the pictures that answer to the pointer hold, as JSON."""
-    content: dict[str, Any] = {
-        "classes": results["dataset"]["class_names"],
-        "curves": charts.curves_for_page(runs.histories),
-        "roc": charts.roc_for_page(runs.roc),
-    }
-    behind = read_confused(results, root)
-    if behind:
-        models = list(results["gallery"]["networks"])
-        content["confusions"] = charts.confusions_for_page(behind, models, CELL_IMAGES) | {
-            "sheet": _png_uri(charts.sheet(behind["images"]))
-        }
-    return _json(content)
-
-
-def _json(content: Mapping[str, Any]) -> Markup:
-    """Return JSON that can stand within a script element: only "<" could end it, and JSON can write it otherwise."""
-    return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - JSON, without the one character that matters
-
-
-def _render(
-    results: Mapping[str, Any],
-    drawings: Mapping[str, RenderedFigure],
-    runs: Saved,
-    root: Path,
-    other: Mapping[str, Any] | None,
-) -> str:
-    package = resources.files("fashion_compare.report") / "widgets"
-    svgs, classes = classes_for_styles({name: drawing.svg for name, drawing in drawings.items()})
-    style = (package / "page.css").read_text(encoding="utf-8") + classes
-    script = "\n".join((package / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    return fill(
-        "page.html.j2",
-        results,
-        figures={name: {"svg": Markup(svgs[name]), "caption": d.caption} for name, d in drawings.items()},  # noqa: S704 - our own SVG
-        gallery=_gallery_items(read_gallery(results, root), results),
-        methods=METHODS,
-        shown_first=_SHOWN_FIRST,
-        alike=ALIKE,
-        findings=_by_model(results),
-        gap=GAP,
-        rise=RISE,
-        playground=_playground(results, root),
-        explore=_explore(results, runs, root),
-        hardest=_hardest_class(results),
-        beside=beside(results, other) if other else None,
-        challenges=Markup(MarkdownIt("commonmark").render(challenges())),  # noqa: S704 - CommonMark of our own file
+    bodies = [
+        (section, environment.get_template(f"sections/{section.id}.html.j2").render().strip()) for section in SECTIONS
+    ]
+    svgs, classes = classes_for_styles({name: drawing.svg for name, drawing in drawn.items()})
+    widgets = resources.files("fashion_compare.report") / "widgets"
+    style = (widgets / "page.css").read_text(encoding="utf-8") + classes
+    script = "\n".join((widgets / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    page = environment.get_template("page.html.j2").render(
+        sections=[(section, Markup(body)) for section, body in bodies if body],  # noqa: S704 - rendered, so escaped
+        explore=_explore(results, inputs, root),
         policy=content_security_policy(script, style),
         style=Markup(style),  # noqa: S704 - our own file, and what Matplotlib wrote
         script=Markup(script),  # noqa: S704 - our own files
     )
+    return _PLACE.sub(lambda place: svgs[place[1]], page), drawn
 
 
 def challenges() -> str:
@@ -200,111 +105,58 @@ def challenges() -> str:
     return (Path(__file__).resolve().parents[3] / "docs" / "challenges.md").read_text(encoding="utf-8")
 
 
-def _model_names(results: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the page calls each model: a cnn by its baseline's architecture."""
-    names = dict(MODEL_NAMES)
-    if "cnn" in results["models"]:
-        baseline = results["models"]["cnn"]["configurations"]["baseline"]["config"]
-        names["cnn"] = f"{load_architecture(baseline['architecture']).label} (PyTorch)"
-    return names
+def _playground(results: Results, root: Path) -> Markup | None:
+    """Return both networks and some test images as JSON for the page to run; None where they are not cached."""
+    arrays = read_playground(results.gallery, root)
+    if not arrays or results.gallery is None:
+        return None
+    settings = {
+        model: results.models[model].configurations[network.configuration].settings
+        for model, network in results.gallery.networks.items()
+    }
+    return _json(playground_content(settings, arrays, results.dataset.class_names))
 
 
-def _by_configuration(results: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return model → variation → metric → its comparison with the baseline."""
-    found: dict[str, dict[str, dict[str, Any]]] = {model: {} for model in results["models"]}
-    for row in results["comparisons"]:
-        found[row["a"]["model"]].setdefault(row["a"]["configuration"], {})[row["metric"]] = row
-    return found
+def _explore(results: Results, inputs: ReportInputs, root: Path) -> Markup:
+    """Return what the pictures that answer to the pointer hold, as JSON."""
+    content: dict[str, Any] = {
+        "classes": results.dataset.class_names,
+        "curves": charts.curves_for_page(inputs.histories),
+        "roc": charts.roc_for_page(inputs.roc),
+    }
+    behind = read_confused(results.gallery, root)
+    if behind and results.gallery is not None:
+        content["confusions"] = charts.confusions_for_page(behind, list(results.gallery.networks), CELL_IMAGES) | {
+            "sheet": png_uri(charts.sheet(behind["images"]))
+        }
+    return _json(content)
 
 
-def _by_model(results: Mapping[str, Any]) -> dict[str, list[str]]:
+def _json(content: Mapping[str, Any]) -> Markup:
+    """Return JSON that can stand within a script element: only "<" could end it, and JSON can write it otherwise."""
+    return Markup(json.dumps(content).replace("<", "\\u003c"))  # noqa: S704 - JSON, without the one character that matters
+
+
+def _by_model(results: Results) -> dict[str, list[str]]:
     """Return the findings' texts under 'both models' and under each model."""
     grouped: dict[str, list[str]] = {}
-    for finding in sorted(results["findings"], key=lambda finding: finding["model"] is not None):
-        grouped.setdefault(finding["model"] or "both models", []).append(finding["text"])
+    for finding in sorted(results.findings, key=lambda finding: finding.model is not None):
+        grouped.setdefault(finding.model or "both models", []).append(finding.text)
     return grouped
 
 
-def _hardest_class(results: Mapping[str, Any]) -> int:
+def _hardest_class(results: Results) -> int:
     """Return the class with the smallest area under the ROC curve, over the models' best configurations."""
-    areas = [
-        (entry["auc"], c)
-        for model, best in results["best"].items()
-        for c, entry in enumerate(
-            results["models"][model]["configurations"][best["configuration"]]["mean"]["per_class"]
-        )
-        if entry["auc"] is not None
-    ]
+    areas = []
+    for model, best in results.best.items():
+        configuration = results.configuration(model, best.configuration)
+        scores = configuration.mean.per_class if configuration else []
+        areas += [(entry.auc, c) for c, entry in enumerate(scores) if entry.auc is not None]
     return min(areas)[1] if areas else 0
 
 
-def _environments(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each environment that runs were made in, once: a study may come from several machines."""
-    found: list[dict[str, Any]] = []
-    for held in results["models"].values():
-        for configuration in held["configurations"].values():
-            for run in configuration["runs"]:
-                if run["environment"] not in found:
-                    found.append(run["environment"])
-    return found
-
-
-def _gallery_items(gallery: Gallery | None, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what the page shows of each class: its images, and each model's maps of them.
-
-    The maps of one image by one method share a scale, so that those for the answer and for the right class compare.
-    """
-    if gallery is None or results["gallery"] is None:
-        return []
-    class_names = results["dataset"]["class_names"]
-    items: dict[str, list[dict[str, Any]]] = {}
-    for i, described in enumerate(results["gallery"]["images"]):
-        answers = {
-            model: answer
-            | {
-                "predicted": class_names[answer["predicted"]],
-                "right": answer["predicted"] == described["label"],
-                "maps": [_map_item(gallery, model, held, i) for held in answer["maps"]],
-            }
-            for model, answer in described["answers"].items()
-        }
-        items.setdefault(class_names[described["label"]], []).append(
-            described | {"answers": answers, "image": _image_uri(gallery.images[i])}
-        )
-    return [{"label": label, "images": images} for label, images in items.items()]
-
-
-def _map_item(gallery: Gallery, model: str, described: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """Return a method's map of image i for the model's answer, and where that is wrong for the right class."""
-    method = described["method"]
-    maps = [gallery.maps[model][method][i]]
-    if gallery.predicted[model][i] != gallery.label[i]:
-        maps.append(gallery.maps_of_label[model][method][i])
-    peak = max(float(np.abs(held).max()) for held in maps) or 1.0
-    return {**described, "heat": [_heat_uri(held / peak) for held in maps]}
-
-
-def _image_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return an image dark on light, and never so dark that heat over it could not be seen."""
-    grey = (255 - 0.6 * pixels).astype(np.uint8)
-    return _png_uri(np.repeat(grey[:, :, None], 3, axis=2))
-
-
-def _heat_uri(heat: NDArray[np.floating[Any]]) -> str:
-    """Return heat in -1 … 1 as a see-through layer: orange speaks for the class, blue against it."""
-    layer = np.where(heat[..., None] >= 0, (214, 56, 20, 0), (31, 111, 180, 0)).astype(np.uint8)
-    layer[..., 3] = np.round(255 * 0.9 * np.clip(np.abs(heat), 0, 1))
-    return _png_uri(layer)
-
-
-def _png_uri(pixels: NDArray[np.uint8]) -> str:
-    out = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(out, format="png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-def _csv(rows: list[dict[str, Any]], dataset: str) -> str:
-    """Return the data behind a figure; each line names the data set, for a stand-in must be known as one."""
+def _csv(rows: Rows, dataset: str) -> str:
+    """Return the data behind a figure; each line names the data set, for synthetic data must be known as such."""
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, [*rows[0], "dataset"], lineterminator="\n")

@@ -2,15 +2,24 @@
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from fashion_compare.comparison.head_to_head import AGREEMENT
+from fashion_compare.analysis.hyperparameters import GlobalSensitivity, TuningResults
+from fashion_compare.analysis.read import ScoredRun
+from fashion_compare.classifier.interface import LayerComplexity
+from fashion_compare.comparison.head_to_head import HeadToHead
+from fashion_compare.comparison.hyperparameters import Change, ParameterSensitivity
+from fashion_compare.comparison.learning_curves import CurveDiagnosis
+from fashion_compare.comparison.model_selection import BestConfiguration, RankedConfiguration
+from fashion_compare.comparison.paired import Comparison
+from fashion_compare.comparison.per_class import ClassDifference, ConfusionChange
 from fashion_compare.evaluation.metrics import COMPARED, METRIC
 from fashion_compare.findings.wording import (
     along,
-    chance,
+    capitalised,
     difference_interval,
+    display_names,
+    p_value,
     parameter_name,
     percent,
     points,
@@ -18,6 +27,7 @@ from fashion_compare.findings.wording import (
     setting,
     test_set_caveat,
 )
+from fashion_compare.results.schema import DatasetDescription, Results
 
 # What a ranking of parameters tried one at a time does not say by itself.
 _CAVEATS = {
@@ -34,324 +44,318 @@ CLASS_SCORES = {
 }
 
 
-def data_notice(data: Mapping[str, Any]) -> str:
+def data_notice(data: DatasetDescription) -> str:
     """Return what has to be said wherever numbers are that are not about Fashion-MNIST; empty where they are."""
-    if data["is_synthetic"]:
-        return "These numbers are NOT about Fashion-MNIST. The study ran on “garments”, a stand-in drawn by code."
-    if data["name"] != "fashion-mnist":
+    if data.is_synthetic:
+        return "These numbers are NOT about Fashion-MNIST. The study ran on “garments”, synthetic data drawn by code."
+    if data.name != "fashion-mnist":
         return (
             "These numbers are NOT about Fashion-MNIST. The study ran on other data in its format, "
-            f"{data['name']}, known by its hashes alone."
+            f"{data.name}, known by its hashes alone."
         )
     return ""
 
 
-def run_command(study_file: str, data: Mapping[str, Any]) -> str:
+def run_command(study_file: str, data: DatasetDescription) -> str:
     """Return the command that makes the runs again, on the same data."""
     command = f"fashion-compare run {shlex.quote(study_file)}"
-    if data["is_synthetic"]:
+    if data.is_synthetic:
         return f"{command} --data synthetic"
-    return command if data["name"] == "fashion-mnist" else f"{command} --data DIR --any-idx"
+    return command if data.name == "fashion-mnist" else f"{command} --data DIR --any-idx"
 
 
-def headline(results: Mapping[str, Any]) -> str:
+def headline(results: Results) -> str:
     """Return the answer in one or two sentences."""
-    pairing = "best" if "best" in results["head_to_head"] else "baseline"
-    if pairing not in results["head_to_head"]:
-        return " ".join([*(best_in_words(model, best) for model, best in results["best"].items()), _no_match(results)])
-    rows = results["head_to_head"][pairing]["comparisons"]
-    row = next(row for row in rows if row["metric"] == "accuracy")
-    shares = {
-        side["model"]: results["models"][side["model"]]["configurations"][side["configuration"]]["interval"]["test"][
-            "accuracy"
-        ]
-        for side in (row["a"], row["b"])
-    }
-    what = "the best configurations by validation" if pairing == "best" else "the baselines"
-    if row["mean"] == 0:
-        low, high = difference_interval(row["interval"])
+    names = display_names(results)
+    compared = results.head_to_head.get("best") or results.head_to_head.get("baseline")
+    if compared is None:
+        chosen = (best_in_words(names[model], best) for model, best in results.best.items())
+        return " ".join([*chosen, _no_match(results, names)])
+    row = next(row for row in compared.comparisons if row.metric == "accuracy")
+    what = "the best configurations by validation" if "best" in results.head_to_head else "the baselines"
+    low, high = difference_interval(row.interval)
+    ahead, behind = (row.a, row.b) if row.mean >= 0 else (row.b, row.a)
+    accuracy = {}
+    for side in (ahead, behind):
+        configuration = results.configuration(side.model, side.configuration)
+        assert configuration is not None, "it has been compared"
+        accuracy[side.model] = percent(configuration.interval["test"]["accuracy"].mean, 2)
+    if row.mean == 0:
         return (
-            f"The {row['a']['model']} and the {row['b']['model']} are level: each has "
-            f"{percent(shares[row['a']['model']]['mean'], 2)} of the test images right, a difference of "
-            f"{points(0)} points [{points(low)}, {points(high)}] at 95%, comparing {what} over {seeds(row)}."
+            f"{capitalised(names[row.a.model])} and {names[row.b.model]} have the same test accuracy: "
+            f"{accuracy[row.a.model]} each, a difference of {points(0)} percentage points [{points(low)}, "
+            f"{points(high)}] (95% interval), comparing {what} over {seeds(row)}."
         )
-    ahead, behind = (row["a"], row["b"]) if row["mean"] >= 0 else (row["b"], row["a"])
-    low, high = difference_interval(row["interval"])
-    low, high = (low, high) if row["mean"] >= 0 else (-high, -low)
+    low, high = (low, high) if row.mean >= 0 else (-high, -low)
     said = (
-        f"{percent(shares[ahead['model']]['mean'], 2)} against {percent(shares[behind['model']]['mean'], 2)} "
-        f"of the test images right, {points(abs(row['mean']))} points [{points(low)}, {points(high)}] at 95%, "
-        f"comparing {what}"
+        f"test accuracy {accuracy[ahead.model]} vs {accuracy[behind.model]}, a difference of {points(abs(row.mean))} "
+        f"percentage points [{points(low)}, {points(high)}] (95% interval), comparing {what}"
     )
-    if row["verdict"] in ("better", "worse"):
-        where = test_set_caveat(row["interval"])
-        return f"The {ahead['model']} beats the {behind['model']}{where}: {said} over {seeds(row)}."
+    first, second = capitalised(names[ahead.model]), names[behind.model]
+    if row.verdict in ("better", "worse"):
+        return f"{first} outperforms {second}{test_set_caveat(row.interval)}: {said} over {seeds(row)}."
     reason = (
-        f"but {seeds(row)} do not decide it"
-        if row["verdict"] == "undecided"
-        else f"but {seeds(row)} cannot show how much of that is chance, so there is no verdict"
+        f"inconclusive with {seeds(row)}"
+        if row.verdict == "inconclusive"
+        else f"not tested, since {seeds(row)} cannot show how much of that is chance"
     )
-    return f"The {ahead['model']} is ahead, {said}, {reason}."
+    return f"{first} is ahead of {second}, {said}; {reason}."
 
 
-def _no_match(results: Mapping[str, Any]) -> str:
+def _no_match(results: Results, names: Mapping[str, str]) -> str:
     """Return why there is no comparison of the two models."""
-    if len(results["models"]) == 1:
+    if len(results.models) == 1:
         return "The study has one model, so there are none to compare."
-    unfinished = [model for model in results["models"] if model not in results["best"]]
+    unfinished = [names[model] for model in results.models if model not in results.best]
     if unfinished:
-        return f"The {' and the '.join(unfinished)} has no finished run, so the models cannot be compared yet."
+        return f"{capitalised(' and '.join(unfinished))} has no finished run, so the models cannot be compared yet."
     return "The two models' finished runs have no seed in common, so they cannot be compared yet."
 
 
-def seeds(row: Mapping[str, Any]) -> str:
+def seeds(row: Comparison) -> str:
     """Return how many seeds a comparison rests on, in words."""
-    n = len(row["seeds"])
+    n = len(row.seeds)
     return "1 seed" if n == 1 else f"{n} seeds"
 
 
-def verdict(row: Mapping[str, Any]) -> str:
-    """Return what one comparison decides, in a few words."""
-    if row["verdict"] in ("better", "worse"):
-        return f"{row['verdict']}{test_set_caveat(row['interval'])}"
-    if row["verdict"] == "no verdict":
-        return f"no verdict with {seeds(row)}"
+def verdict(row: Comparison) -> str:
+    """Return the verdict of one comparison, in a few words."""
+    if row.verdict in ("better", "worse"):
+        return f"{row.verdict}{test_set_caveat(row.interval)}"
+    if row.verdict == "not tested":
+        return f"not tested (n = {len(row.seeds)})"
     if _without_difference(row):
         return "no difference in any seed"
-    if row["equivalence_bound"] is not None:
-        return f"no difference larger than {METRIC[row['metric']].format_size(row['equivalence_bound'])}"
-    needed = row["seeds_needed"]
-    return f"not decidable with {seeds(row)}" + (f" ({needed} for an even chance)" if needed else "")
+    if row.equivalence_bound is not None:
+        return f"equivalent within ±{METRIC[row.metric].format_size(row.equivalence_bound)}"
+    needed = f"; ≈ {row.seeds_needed} seeds for 50% power" if row.seeds_needed else ""
+    return f"inconclusive (n = {len(row.seeds)}{needed})"
 
 
-def evidence(row: Mapping[str, Any]) -> str:
+def evidence(row: Comparison) -> str:
     """Return everything that a claim about one comparison has to show, in one line."""
-    if row["verdict"] == "no verdict":
-        return (
-            f"{seeds(row)}: too few to see how much differences vary, so no verdict; 3 or more give one; the "
-            f"sign-flip p cannot fall below {chance(row['smallest_sign_flip_p'])}"
-        )
+    smallest = f"smallest possible with {seeds(row)}: {p_value(row.smallest_sign_flip_p)}"
+    if row.verdict == "not tested":
+        return f"{seeds(row)}: a verdict needs at least 3; sign-flip permutation p, {smallest}"
     parts = [seeds(row)]
-    if row["p"] is not None:
-        parts.append(f"paired t-test p = {chance(row['p'])}")
-    if row["p_holm"] is not None:
-        parts.append(f"Holm over {row['family']}: {chance(row['p_holm'])}")
-    if row["p_sign_flip"] is not None:
-        floor = (
-            f"sign-flip p = {chance(row['p_sign_flip'])}, which cannot fall below {chance(row['smallest_sign_flip_p'])}"
-        )
-        parts.append(floor + ("" if row["sign_flip_can_reject"] else " and so cannot decide under Holm"))
-    parts.append(f"ahead in {percent(row['probability_of_improvement'], 0)} of seeds")
+    if row.p is not None:
+        parts.append(f"paired t-test p = {p_value(row.p)}")
+    if row.p_holm is not None:
+        parts.append(f"p (Holm, m = {row.family}) = {p_value(row.p_holm)}")
+    if row.p_sign_flip is not None:
+        limit = "" if row.sign_flip_can_reject else ", not below 0.05 after correction"
+        parts.append(f"sign-flip permutation p = {p_value(row.p_sign_flip)} ({smallest}{limit})")
+    better = row.probability_of_improvement * len(row.seeds)
+    parts.append(f"better in {better:g} of {seeds(row)}")
     if _without_difference(row):
-        return "; ".join(parts)
-    if row["verdict"] == "undecided":
-        smallest = row["minimum_detectable_difference"]
-        if smallest is not None:
-            metric = METRIC[row["metric"]]
-            possible = not metric.percent or smallest <= 1
-            shown = metric.format_size(smallest) if possible else "no difference of any size"
-            parts.append(f"these seeds could have shown {shown}")
-        needed = row["seeds_needed"]
+        return "; ".join(parts).replace("= <", "<")
+    if row.verdict == "inconclusive":
+        detectable = row.minimum_detectable_difference
+        metric = METRIC[row.metric]
+        if detectable is not None:
+            possible = not metric.percent or detectable <= 1
+            parts.append(
+                f"minimum detectable difference {metric.format_size(detectable) if possible else 'out of range'}"
+            )
         parts.append(
-            f"with {needed} seeds the chances to settle it would be even, if mean and spread stayed as they are"
-            if needed
-            else "how many seeds would settle this one cannot be said, or is over 1,000"
+            f"≈ {row.seeds_needed} seeds for 50% power, if mean and spread stay as they are"
+            if row.seeds_needed
+            else "seeds for 50% power: unknown, or over 1,000"
         )
-    elif test_set_caveat(row["interval"]):
-        parts.append("decided for these images; with others it may be nothing, for the interval reaches zero")
-    return "; ".join(parts)
+    elif test_set_caveat(row.interval):
+        parts.append("holds for this test set: the interval over seeds and images includes zero")
+    return "; ".join(parts).replace("= <", "<")
 
 
-def _without_difference(row: Mapping[str, Any]) -> bool:
+def _without_difference(row: Comparison) -> bool:
     """Return whether both sides have the same score with every seed, from which no spread and no limit follows."""
-    return row["verdict"] == "undecided" and row["mean"] == 0 and list(row["interval"]) == [0, 0]
+    return row.verdict == "inconclusive" and row.mean == 0 and row.interval == (0, 0)
 
 
-def change_in_words(rows: list[Mapping[str, Any]]) -> str:
-    """Return what a variation improved and what it made worse, metric by metric, with how sure that is."""
-    better = [
-        METRIC_NAMES[row["metric"]] + test_set_caveat(row["interval"]) for row in rows if row["verdict"] == "better"
-    ]
-    worse = [
-        METRIC_NAMES[row["metric"]] + test_set_caveat(row["interval"]) for row in rows if row["verdict"] == "worse"
-    ]
-    open_ = [METRIC_NAMES[row["metric"]] for row in rows if row["verdict"] in ("undecided", "no verdict")]
+def change_in_words(rows: Sequence[Comparison]) -> str:
+    """Return what a variation improved and what it made worse, metric by metric."""
+    groups = {"improved": "better", "got worse": "worse", "inconclusive": "inconclusive", "not tested": "not tested"}
     said = []
-    if better:
-        said.append(f"improved: {', '.join(better)}")
-    if worse:
-        said.append(f"got worse: {', '.join(worse)}")
-    if open_:
-        said.append(f"{'not decided' if rows[0]['verdict'] != 'no verdict' else 'no verdict'}: {', '.join(open_)}")
+    for group, verdict_word in groups.items():
+        names = [
+            METRIC_NAMES[row.metric] + (test_set_caveat(row.interval) if verdict_word in ("better", "worse") else "")
+            for row in rows
+            if row.verdict == verdict_word
+        ]
+        if names:
+            said.append(f"{group}: {', '.join(names)}")
     return "; ".join(said)
 
 
-def classes_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> str:
-    """Return in which classes F1 differs, or the largest difference where none is decided."""
-    f1 = [row for row in rows if row["metric"] == "f1"]
+def classes_in_words(rows: Sequence[ClassDifference], class_names: Sequence[str]) -> str:
+    """Return in which classes F1 differs, or the largest difference where all are inconclusive."""
+    f1 = [row for row in rows if row.metric == "f1"]
     said = []
     for verdict_word in ("better", "worse"):
         names = [
-            f"{class_names[row['class']]} {points(row['mean'])}{test_set_caveat(row['interval'])}"
+            f"{class_names[row.class_index]} {points(row.mean)}{test_set_caveat(row.interval)}"
             for row in f1
-            if row["verdict"] == verdict_word
+            if row.verdict == verdict_word
         ]
         if names:
             said.append(f"F1 {verdict_word} in {', '.join(names)}")
     if said:
         return "; ".join(said)
-    largest = max(f1, key=lambda row: abs(row["mean"]))
-    if largest["mean"] == 0:
+    largest = max(f1, key=lambda row: abs(row.mean))
+    if largest.mean == 0:
         return "F1 is the same in every class"
-    low, high = difference_interval(largest["interval"])
+    low, high = difference_interval(largest.interval)
     return (
-        f"no class decided; F1 moved most in {class_names[largest['class']]}, {points(largest['mean'])} "
-        f"[{points(low)}, {points(high)}]"
+        f"{largest.verdict} for every class; largest change of F1 in {class_names[largest.class_index]}, "
+        f"{points(largest.mean)} [{points(low)}, {points(high)}]"
     )
 
 
-def confusions_in_words(rows: list[Mapping[str, Any]], class_names: list[str]) -> str:
-    """Return the confusions that changed most, those that a verdict stands behind marked."""
-    changed = [row for row in rows if row["share_a"] != row["share_b"]]
+def confusions_in_words(rows: Sequence[ConfusionChange], class_names: Sequence[str]) -> str:
+    """Return the confusions that changed most, those with a verdict marked."""
+    changed = [row for row in rows if row.rate_a != row.rate_b]
     return (
         "; ".join(
-            f"{class_names[row['class']]} taken for {class_names[row['answer']]} {percent(row['share_b'])} → "
-            f"{percent(row['share_a'])}{' (' + row['verdict'] + ')' if row['verdict'] in ('mended', 'made') else ''}"
+            f"{class_names[row.class_index]} misclassified as {class_names[row.predicted]} {percent(row.rate_b)} → "
+            f"{percent(row.rate_a)}{f' ({row.verdict})' if row.verdict in ('fixed', 'introduced') else ''}"
             for row in changed[:3]
         )
         or "no confusion differs"
     )
 
 
-def together_in_words(held: Mapping[str, Any]) -> str:
-    """Return where two models agree, the mean over seeds, and what they would reach together."""
-    a, b = (held["comparisons"][0][side]["model"] for side in ("a", "b"))
-    shares = [percent(held["shares"][key]) for key in AGREEMENT]
-    of_a, of_b = (row for row in held["ensemble"] if row["metric"] == "accuracy")
+def agreement_in_words(compared: HeadToHead, names: Mapping[str, str]) -> str:
+    """Return where two models agree, mean over seeds, and what averaging both gains."""
+    a, b = (names[side.model] for side in (compared.comparisons[0].a, compared.comparisons[0].b))
+    rates = compared.agreement_rates
+    over_a, over_b = (row for row in compared.ensemble if row.metric == "accuracy")
     return (
-        f"Both are right on {shares[0]} of the test images, only the {a} on {shares[1]}, only the {b} on {shares[2]}, "
-        f"both wrong on {shares[3]} (mean over seeds). The mean of their probabilities is "
-        f"{points(of_a['mean'])} points of accuracy from the {a} ({verdict(of_a)}) and {points(of_b['mean'])} from the "
-        f"{b} ({verdict(of_b)})."
+        f"Both predict {percent(rates.both_right)} of the test images correctly, only {a} {percent(rates.only_a_right)}"
+        f", only {b} {percent(rates.only_b_right)}, neither {percent(rates.both_wrong)} (mean over seeds). Averaging "
+        f"both models' probabilities (ensemble) changes accuracy by {points(over_a.mean)} percentage points over {a} "
+        f"({verdict(over_a)}) and by {points(over_b.mean)} over {b} ({verdict(over_b)})."
     )
 
 
-def usable_in_words(entries: list[Mapping[str, Any]]) -> str:
-    """Return the ranking of a model's parameters by span, each with the values that are as good as the best."""
+def sensitivity_in_words(entries: Sequence[ParameterSensitivity]) -> str:
+    """Return a model's parameters by range, each with the values not significantly worse than the best."""
     said = [
-        f"{parameter_name(entry['parameter'])} {100 * entry['span']:.2f} points (not shown to be worse than the "
-        f"best: {', '.join(setting(value) for value in entry['usable'])})"
+        f"{parameter_name(entry.parameter)} {100 * entry.range:.2f} (not significantly worse than the best: "
+        f"{', '.join(setting(value) for value in entry.not_worse_than_best)})"
         for entry in entries
     ]
-    # What moves along is named beside its value: where anything does, these need not hold.
-    alone = {entry["parameter"] for entry in entries if not any(point["together"] for point in entry["points"])}
+    # What changes together is named beside its value: where anything does, these need not hold.
+    alone = {entry.parameter for entry in entries if not any(point.changed_together for point in entry.points)}
     notes = [note for parameter, note in _CAVEATS.items() if parameter in alone]
-    what = "Mean validation accuracy from the worst to the best value tried, all else as in the baseline"
+    what = "Range of mean validation accuracy over the tested values, in percentage points, all else as in the baseline"
     if len(alone) < len(entries):
-        what += " but for what moves along"
+        what += " except settings changed together"
     return " ".join([f"{what}: {'; '.join(said)}.", *notes])
 
 
-def global_in_words(found: Mapping[str, Any]) -> str:
+def global_in_words(found: GlobalSensitivity) -> str:
     """Return what a design over the whole space says, and how far its surrogate can be trusted."""
-    main = max(found["indices"], key=lambda entry: entry["first"]["mean"])
-    pair = max(found["pairs"], key=lambda entry: entry["second"]["mean"], default=None)
-    first = main["first"]
-    images = f"{found['training_images']:,} training images" if found["training_images"] else "all training images"
+    main = max(found.indices, key=lambda entry: entry.first.mean)
+    pair = max(found.pairs, key=lambda entry: entry.second.mean, default=None)
+    images = f"{found.training_images:,} training images" if found.training_images else "all training images"
     text = (
-        f"{found['points']} of {found['planned']} runs with {images} spread over {len(found['indices'])} settings at "
-        f"once; validation accuracy went from {percent(found['lowest'])} to {percent(found['highest'])}. The largest "
-        f"share of the spread, {percent(first['mean'], 0)}, is {parameter_name(main['parameter'])}'s alone"
+        f"{found.points} of {found.planned} runs with {images}, spread over {len(found.indices)} settings at once: "
+        f"validation accuracy from {percent(found.lowest)} to {percent(found.highest)}. The largest first-order share "
+        f"of the variance, {percent(main.first.mean, 0)}, is that of {parameter_name(main.parameter)}"
     )
-    if pair is not None and pair["second"]["interval"][0] > 0:
-        names = " and ".join(parameter_name(name) for name in pair["parameters"])
-        text += f"; of all pairs, {names} add most together, {percent(pair['second']['mean'], 0)}"
+    if pair is not None and pair.second.interval[0] > 0:
+        names = " and ".join(parameter_name(name) for name in pair.parameters)
+        text += f"; the strongest interaction is {names}, {percent(pair.second.mean, 0)}"
     return (
-        f"{text}. Shares are of what the surrogate knows, which predicts runs it has not seen with R² "
-        f"{found['r2']:.2f}: what is missing to 1 is chance, or too fine for it."
+        f"{text}. Shares are of the surrogate's variance; it predicts runs that it has not seen with R² {found.r2:.2f} "
+        "(cross-validated), the rest is chance or too fine for it."
     )
 
 
-def tuning_in_words(held: Mapping[str, Any]) -> str:
+def tuning_in_words(tuning: TuningResults) -> str:
     """Return what tuning chose, and what it gained over the best configuration made by hand; or why it chose none."""
-    if held["winner"] is None:
-        failed = [trial for trial in held["trials"] if trial["state"] == "failed"]
-        if len(failed) < held["planned"]:
+    if tuning.winner is None or tuning.settings is None:
+        failed = [trial for trial in tuning.trials if trial.state == "failed"]
+        if len(failed) < tuning.planned:
             return "Nothing is chosen yet: no trial has ended well, and others are to come."
-        return f"Nothing was chosen, for all {held['planned']} trials failed. The first: {failed[0]['failure']}."
-    settings = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in held["settings"].items())
-    winner = held["trials"][held["winner"]]
-    text = f"Trial {winner['number'] + 1} won, {percent(winner['validation_accuracy'], 2)} on validation: {settings}."
-    if (row := held["gain"]) is not None:
-        low, high = difference_interval(row["interval"])
+        return f"Nothing was chosen, for all {tuning.planned} trials failed. The first: {failed[0].failure}."
+    settings = ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in tuning.settings.items())
+    winner = tuning.trials[tuning.winner]
+    assert winner.validation_accuracy is not None, "it has won"
+    text = f"Trial {winner.number + 1} won, {percent(winner.validation_accuracy, 2)} on validation: {settings}."
+    if (row := tuning.gain) is not None:
+        low, high = difference_interval(row.interval)
         text += (
-            f" Trained with the study's seeds it has {points(row['mean'])} points of test accuracy [{points(low)}, "
-            f"{points(high)}] against “{row['b']['configuration']}”, the best by hand: {verdict(row)}."
+            f" Trained with the study's seeds it gains {points(row.mean)} percentage points of test accuracy "
+            f"[{points(low)}, {points(high)}] over “{row.b.configuration}”, the best by hand: {verdict(row)}."
         )
     return text
 
 
-def change(held: Mapping[str, Any]) -> str:
+def change(changed: Change | None) -> str:
     """Return what a variation changes."""
-    change = held["change"]
-    if change is None:
+    if changed is None:
         return "–"
-    if change["parameter"] == "tuning":
-        return ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in change["together"].items())
+    if changed.parameter == "tuning":
+        return ", ".join(f"{parameter_name(name)} {setting(value)}" for name, value in changed.changed_together.items())
     return (
-        f"{parameter_name(change['parameter'])} {setting(change['from'])} → {setting(change['to'])}"
-        f"{along(change['together'])}"
+        f"{parameter_name(changed.parameter)} {setting(changed.baseline_value)} → {setting(changed.value)}"
+        f"{along(changed.changed_together)}"
     )
 
 
-def best_in_words(model: str, best: Mapping[str, Any]) -> str:
-    """Return which configuration was chosen, and whether the choice is more than the best mean."""
-    first = best["ranking"][0]
-    low, high = score_interval(first["interval"])
-    tied = [f"“{row['configuration']}”" for row in best["ranking"][1:] if _tied(row, first)]
-    text = f"For the {model}, “{best['configuration']}” has the highest mean validation accuracy"
+def best_in_words(name: str, best: BestConfiguration) -> str:
+    """Return which configuration was chosen, and whether the choice is more than the best mean.
+
+    Args:
+        name: what running text calls the model.
+        best: its best configuration.
+    """
+    first = best.ranking[0]
+    low, high = score_interval(first.validation_accuracy.interval)
+    tied = [f"“{row.configuration}”" for row in best.ranking[1:] if _tied(row, first)]
+    text = f"For {name}, “{best.configuration}” has the highest mean validation accuracy"
     text += f" (as {' and '.join(tied)}, of no lower validation loss)" if tied else ""
-    text += f": {percent(first['validation_accuracy'], 2)} [{percent(low, 2)}, {percent(high, 2)}]."
-    if not best["evidence"]:
+    text += f": {percent(first.validation_accuracy.mean, 2)} [{percent(low, 2)}, {percent(high, 2)}]."
+    if not best.evidence:
         return f"{text} There was nothing to choose from."
-    if not best["indistinguishable"]:
-        return f"{text} Its lead over every other configuration is statistically clear."
-    if best["evidence"][0]["verdict"] == "no verdict":
-        return f"{text} With {seeds(best['evidence'][0])} nothing says that the lead is more than chance."
-    names = ", ".join(f"“{name}”" for name in best["indistinguishable"])
-    means = "means of accuracy and then of loss" if tied else "mean"
-    return f"{text} The evidence does not separate it from {names}: among those it was chosen by the {means} alone."
+    if not best.not_significantly_worse:
+        return f"{text} It is significantly better than every other configuration."
+    if best.evidence[0].verdict == "not tested":
+        return f"{text} With {seeds(best.evidence[0])} the difference from the others is not tested."
+    names = ", ".join(f"“{row}”" for row in best.not_significantly_worse)
+    return f"{text} Not significantly better than {names}."
 
 
-def _tied(row: Mapping[str, Any], first: Mapping[str, Any]) -> bool:
+def _tied(row: RankedConfiguration, first: RankedConfiguration) -> bool:
     """Return whether a configuration has the best one's accuracy, but for the order in which seeds were added up."""
-    return math.isclose(row["validation_accuracy"], first["validation_accuracy"], abs_tol=1e-10)
+    return math.isclose(row.validation_accuracy.mean, first.validation_accuracy.mean, abs_tol=1e-10)
 
 
-def fitting_in_words(fit: Mapping[str, Any]) -> str:
+def diagnosis(curves: CurveDiagnosis) -> str:
     """Return how a configuration fits, in a few words."""
-    if fit["overfitting"]:
-        return f"overfits from epoch {fit['lowest_loss_epoch']} on"
-    if fit["underfitting"]:
+    if curves.overfitting:
+        return f"overfits from epoch {curves.lowest_loss_epoch} on"
+    if curves.underfitting:
         return "still improving: underfits"
-    return "still improving" if fit["still_improving"] else "neither shows clearly"
+    return "still improving" if curves.still_improving else "no clear sign"
 
 
-def trained_on(runs: Iterable[Mapping[str, Any]]) -> str:
+def trained_on(runs: Iterable[ScoredRun]) -> str:
     """Say on what their seconds were measured: "one thread", or the GPU by its name, or all that there were."""
-    devices = {run["environment"]["device"].removeprefix("cuda, ") for run in runs}
+    devices = {run.environment["device"].removeprefix("cuda, ") for run in runs}
     return " and ".join(sorted("one thread" if device == "cpu" else device for device in devices))
 
 
-def epoch_seconds(runs: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the seconds of an epoch, of the seed that other work disturbed least; None where none was trained."""
-    known = [run["seconds_per_epoch"] for run in runs if run["seconds_per_epoch"] is not None]
+def epoch_seconds(runs: Iterable[ScoredRun]) -> str | None:
+    """Return the seconds of an epoch, of the fastest seed; None where none was trained."""
+    known = [run.seconds_per_epoch for run in runs if run.seconds_per_epoch is not None]
     return f"{min(known):.2f}" if known else None
 
 
-def dense_parameters(layers: list[Mapping[str, Any]]) -> int:
+def dense_parameters(layers: Sequence[LayerComplexity]) -> int:
     """Return how many parameters the dense layers hold."""
-    return sum(layer["parameters"] for layer in layers if layer["kind"].startswith("dense"))
+    return sum(layer.parameters for layer in layers if layer.kind.startswith("dense"))
 
 
 def number(value: float, metric: str) -> str:

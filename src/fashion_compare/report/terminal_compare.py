@@ -1,14 +1,14 @@
 """What `fashion-compare compare` prints: two models side by side, from their predictions alone."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from fashion_compare.comparison.from_predictions import PredictionComparison
 from fashion_compare.findings.wording import difference_interval, percent, points
 from fashion_compare.report import sentences
 from fashion_compare.report.console_table import ConsoleTable, Row
 
 
-def comparison(found: Mapping[str, Any], class_names: Sequence[str], images: int) -> list[ConsoleTable | str]:
+def comparison(found: PredictionComparison, class_names: Sequence[str], images: int) -> list[ConsoleTable | str]:
     """Return tables of scores, classes and confusions, and lines on evidence and agreement, in the order to print.
 
     Args:
@@ -17,21 +17,21 @@ def comparison(found: Mapping[str, Any], class_names: Sequence[str], images: int
         images: how many were predicted.
     """
     parts: list[ConsoleTable | str] = [_scores(found, images), *_evidence(found), _classes(found, class_names)]
-    if found["confusions"]:
+    if found.confusions:
         parts.append(_confusions(found, class_names))
-    return [*parts, *_agreement(found, images)]
+    return [*parts, *_agreement(found)]
 
 
-def _scores(found: Mapping[str, Any], images: int) -> ConsoleTable:
-    runs = len(found["a"]["runs"])
+def _scores(found: PredictionComparison, images: int) -> ConsoleTable:
+    runs = len(found.a.runs)
     title = f"A against B: {images:,} images, {runs} file{'s' if runs > 1 else ''} of each"
     caption = "means over files with 95% intervals; in percent, log loss in nats"
     rows = []
-    for row in found["comparisons"]:
-        metric = row["metric"]
-        low, high = (sentences.signed(bound, metric) for bound in difference_interval(row["interval"], metric))
-        means = [sentences.number(found[side]["interval"][metric]["mean"], metric) for side in ("a", "b")]
-        difference = f"{sentences.signed(row['mean'], metric)}\n[{low}, {high}]"
+    for row in found.comparisons:
+        metric = row.metric
+        low, high = (sentences.signed(bound, metric) for bound in difference_interval(row.interval, metric))
+        means = [sentences.number(side.interval[metric].mean, metric) for side in (found.a, found.b)]
+        difference = f"{sentences.signed(row.mean, metric)}\n[{low}, {high}]"
         rows.append((sentences.METRIC_NAMES[metric], *means, difference, sentences.verdict(row)))
     return _table(title, "", "A is", rows, caption)
 
@@ -41,55 +41,55 @@ def _table(title: str, first: str, last: str, rows: Sequence[Row], caption: str 
     return ConsoleTable(title, (first, "A", "B", "A − B", last), [rows], caption)
 
 
-def _evidence(found: Mapping[str, Any]) -> list[str]:
-    return [f"{sentences.METRIC_NAMES[row['metric']]}: {sentences.evidence(row)}." for row in found["comparisons"]]
+def _evidence(found: PredictionComparison) -> list[str]:
+    return [f"{sentences.METRIC_NAMES[row.metric]}: {sentences.evidence(row)}." for row in found.comparisons]
 
 
-def _classes(found: Mapping[str, Any], class_names: Sequence[str]) -> ConsoleTable:
+def _classes(found: PredictionComparison, class_names: Sequence[str]) -> ConsoleTable:
     rows = []
-    for row in found["classes"]:
-        if row["metric"] != "f1":
+    for row in found.classes:
+        if row.metric != "f1":
             continue
-        c = row["class"]
-        means = [_mean([run["per_class"][c]["f1"] for run in found[side]["runs"]]) for side in ("a", "b")]
-        low, high = difference_interval(row["interval"])
-        difference = f"{points(row['mean'])}\n[{points(low)}, {points(high)}]"
-        rows.append((class_names[c], *(f"{100 * mean:.2f}" for mean in means), difference, row["verdict"]))
+        c = row.class_index
+        means = [_mean([run.per_class[c].f1 for run in side.runs]) for side in (found.a, found.b)]
+        low, high = difference_interval(row.interval)
+        difference = f"{points(row.mean)}\n[{points(low)}, {points(high)}]"
+        rows.append((class_names[c], *(f"{100 * mean:.2f}" for mean in means), difference, row.verdict))
     return _table("\nF1 by class, verdicts by Holm over classes", "class", "A is", rows)
 
 
-def _confusions(found: Mapping[str, Any], class_names: Sequence[str]) -> ConsoleTable:
+def _confusions(found: PredictionComparison, class_names: Sequence[str]) -> ConsoleTable:
     rows = [
         (
-            f"{class_names[row['class']]} → {class_names[row['answer']]}",
-            percent(row["share_a"], 2),
-            percent(row["share_b"], 2),
-            points(row["mean"]),
-            row["verdict"],
+            f"{class_names[row.class_index]} → {class_names[row.predicted]}",
+            percent(row.rate_a, 2),
+            percent(row.rate_b, 2),
+            points(row.mean),
+            row.verdict,
         )
-        for row in found["confusions"]
+        for row in found.confusions
     ]
     title = "\nConfusions that differ most, share of the class, verdicts by Holm over pairs"
-    return _table(title, "class taken for another", "by A", rows)
+    return _table(title, "true → predicted", "by A", rows)
 
 
-def _agreement(found: Mapping[str, Any], images: int) -> list[str]:
-    rows = found["agreement"]
-    share = {
-        key: percent(_mean([row[key] for row in rows]) / images)
-        for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")
-    }
-    split = f"both right {share['both_right']}, only A {share['only_a_right']}, only B {share['only_b_right']}"
-    lines = [f"\nOf the images: {split}, both wrong {share['both_wrong']}."]
-    if len(rows) == 1:
-        lines.append(
-            f"McNemar's exact p for this one pair: {rows[0]['mcnemar_p']:.2g}; it knows nothing of other runs."
+def _agreement(found: PredictionComparison) -> list[str]:
+    rates = found.agreement_rates
+    lines = [
+        (
+            f"\nOf the images: both right {percent(rates.both_right)}, only A {percent(rates.only_a_right)}, only B "
+            f"{percent(rates.only_b_right)}, both wrong {percent(rates.both_wrong)}."
         )
-    against_a, against_b = (row for row in found["ensemble"] if row["metric"] == "accuracy")
-    accuracy = _mean([run["accuracy"] for run in found["a"]["runs"]]) + against_a["mean"]
+    ]
+    if len(found.agreement) == 1:
+        p = found.agreement[0].mcnemar_p
+        lines.append(f"McNemar's exact p for this one pair: {p:.2g}; it knows nothing of other runs.")
+    over_a, over_b = (row for row in found.ensemble if row.metric == "accuracy")
+    accuracy = found.a.interval["accuracy"].mean + over_a.mean
     lines.append(
-        f"The mean of their probabilities: accuracy {percent(accuracy, 2)}, {points(against_a['mean'])} points from A "
-        f"({sentences.verdict(against_a)}), {points(against_b['mean'])} from B ({sentences.verdict(against_b)})."
+        f"Ensemble (mean of both models' probabilities): accuracy {percent(accuracy, 2)}, {points(over_a.mean)} "
+        f"percentage points over A ({sentences.verdict(over_a)}), {points(over_b.mean)} over B "
+        f"({sentences.verdict(over_b)})."
     )
     return lines
 

@@ -1,40 +1,49 @@
-"""What results.json holds: the shape that other programs can rely on, checked whenever one is written.
+"""The typed results of a study: what results.json holds, in memory and in the file alike.
 
 `results.schema.json` beside this file is the same as a JSON Schema; `python -m fashion_compare.results.schema` rewrites
 it. A change that readers would notice raises `SCHEMA_VERSION`.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from fashion_compare.errors import UserError
-from fashion_compare.results.schema_comparisons import Best, ClassComparison, HeadToHead, VariationComparison
-from fashion_compare.results.schema_explanations import (
-    Audit,
-    Calibration,
-    Experiments,
-    Faithfulness,
-    Gallery,
-    Mechanisms,
-    ProbeLead,
-)
-from fashion_compare.results.schema_runs import Configuration, ModelResults
-from fashion_compare.results.schema_searches import GlobalSensitivity, Sensitivity, Tuning
-from fashion_compare.runs.record import Entry, Model, Split
-from fashion_compare.store import read_json, to_json
-from fashion_compare.validation_errors import sentence
+from fashion_compare.analysis.ablations import AblationResults
+from fashion_compare.analysis.data_audit import DataQuality
+from fashion_compare.analysis.explanations import GalleryDescription
+from fashion_compare.analysis.faithfulness import Faithfulness
+from fashion_compare.analysis.hyperparameters import GlobalSensitivity, TuningResults
+from fashion_compare.analysis.read import ScoredRun
+from fashion_compare.analysis.robustness import Robustness, RobustnessDifference
+from fashion_compare.classifier.interface import LayerComplexity
+from fashion_compare.comparison.calibration import Calibration
+from fashion_compare.comparison.head_to_head import HeadToHead
+from fashion_compare.comparison.hyperparameters import Change, ParameterSensitivity
+from fashion_compare.comparison.learning_curves import CurveDiagnosis
+from fashion_compare.comparison.model_selection import BestConfiguration
+from fashion_compare.comparison.paired import Comparison
+from fashion_compare.comparison.per_class import ClassDifference, ConfusionChange
+from fashion_compare.comparison.statistics import Estimate
+from fashion_compare.evaluation.predictions import Split
+from fashion_compare.evaluation.scores import ClassScores, ComparedMetric, Scores
+from fashion_compare.json_record import JsonRecord
+from fashion_compare.runs.run import DataIdentity
+from fashion_compare.store import to_json
+from fashion_compare.study.spec import BASELINE
 
 SCHEMA_VERSION = 2
 
 
-class Dataset(Entry):
-    """What the study ran on."""
+class DatasetDescription(JsonRecord):
+    """The data that a study ran on."""
 
     name: Annotated[
-        str, Field(pattern="^(fashion-mnist|garments|idx-[0-9a-f]{12})$", description="garments is the stand-in")
+        str,
+        Field(pattern="^(fashion-mnist|garments|idx-[0-9a-f]{12})$", description="garments is the synthetic data"),
     ]
     source: str
     is_synthetic: bool
@@ -43,8 +52,13 @@ class Dataset(Entry):
     split_sha256: str
     counts: dict[Split, int]
 
+    @property
+    def identity(self) -> DataIdentity:
+        """What a run's identity says about its data."""
+        return {"name": self.name, "sha256": self.sha256, "split_sha256": self.split_sha256}
 
-class Study(Entry):
+
+class StudySummary(JsonRecord):
     """Which study it was."""
 
     name: str
@@ -53,26 +67,36 @@ class Study(Entry):
     training_images: int | None
 
 
-class Failure(Entry):
+class RunFailure(JsonRecord):
     """A run that did not end."""
 
     run: str
-    model: Model
+    model: str
     configuration: str
     seed: int
     reason: str
 
 
-class Finding(Entry):
-    """A statement made from measured numbers."""
+class Finding(JsonRecord):
+    """A statement made from measured numbers by a rule."""
 
-    id: str
-    model: Model | None
+    id: Annotated[str, Field(description="of the rule")]
+    model: Annotated[str | None, Field(description="that it is about; None for both")]
     text: str
-    values: dict[str, Any]
+    values: Annotated[dict[str, Any], Field(description="the numbers in the text")]
 
 
-class CostRatios(Entry):
+class Complexity(JsonRecord):
+    """A model's cost for one image."""
+
+    layers: list[LayerComplexity]
+    parameters: int
+    multiply_accumulates: Annotated[int, Field(description="forward")]
+    training_multiply_accumulates: Annotated[int, Field(description="forward and backward")]
+    weights_bytes: int
+
+
+class CostRatios(JsonRecord):
     """The cnn's baseline over the ffnn's."""
 
     parameters: float
@@ -80,90 +104,112 @@ class CostRatios(Entry):
     training_multiply_accumulates: float
 
 
-class Results(Entry):
+class MeanScores(JsonRecord):
+    """Means over a configuration's runs; None where a run has no such number."""
+
+    train: Scores
+    validation: Scores
+    test: Scores
+    per_class: list[ClassScores]
+    confusion: list[list[float]]
+    seconds: float
+    best_epoch: float
+
+
+class ConfigurationResults(JsonRecord):
+    """A configuration: its settings, its runs, and what these have in common."""
+
+    settings: dict[str, Any]
+    change: Change | None
+    complexity: Complexity
+    runs: list[ScoredRun]
+    mean: MeanScores | None = None
+    interval: dict[Literal["validation", "test"], dict[ComparedMetric, Estimate]] | None = None
+    curves: CurveDiagnosis | None = None
+
+
+class ModelResults(JsonRecord):
+    """Everything about one model."""
+
+    complexity: Annotated[Complexity, Field(description="of the baseline")]
+    configurations: dict[str, ConfigurationResults]
+
+
+class ClassComparison(JsonRecord):
+    """A variation (a) against its baseline (b), class by class."""
+
+    model: str
+    variation: str
+    differences: list[ClassDifference]
+    confusions: Annotated[list[ConfusionChange], Field(description="those that differ most")]
+
+
+@dataclass(frozen=True)
+class FinishedConfiguration:
+    """A configuration with at least one finished run, which has all that others lack."""
+
+    model: str
+    name: str
+    settings: dict[str, Any]
+    change: Change | None
+    complexity: Complexity
+    runs: list[ScoredRun]
+    mean: MeanScores
+    interval: dict[Literal["validation", "test"], dict[ComparedMetric, Estimate]]
+    curves: CurveDiagnosis
+
+
+class Results(JsonRecord):
     """The content of results.json."""
 
-    schema_version: Literal[2]
-    study: Study
-    dataset: Dataset
+    schema_version: Literal[2] = 2
+    study: StudySummary
+    dataset: DatasetDescription
     environment: dict[str, Any]
-    models: dict[Model, ModelResults]
-    comparisons: list[VariationComparison]
+    models: dict[str, ModelResults]
+    comparisons: Annotated[list[Comparison], Field(description="of variations with their baseline, on the test set")]
     classes: list[ClassComparison]
-    best: dict[Model, Best]
-    sensitivity: dict[Model, list[Sensitivity]]
-    global_sensitivity: dict[Model, GlobalSensitivity]
-    tuning: dict[Model, Tuning]
-    cnn_over_ffnn: CostRatios | None
-    head_to_head: dict[Literal["baseline", "best"], HeadToHead]
-    experiments: Experiments | None
-    calibration: dict[Model, Calibration]
-    gallery: Gallery | None
-    mechanisms: dict[Model, Mechanisms]
-    probe_leads: list[ProbeLead]
-    audit: Annotated[Audit | None, Field(description="None for a study on a part of the training images")]
-    faithfulness: dict[Model, Faithfulness]
+    best: Annotated[dict[str, BestConfiguration], Field(description="by model, chosen on validation")]
+    sensitivity: dict[str, list[ParameterSensitivity]]
+    global_sensitivity: dict[str, GlobalSensitivity]
+    tuning: dict[str, TuningResults]
+    cost_ratios: CostRatios | None
+    head_to_head: Annotated[
+        dict[Literal["baseline", "best"], HeadToHead], Field(description="the cnn (a) against the ffnn (b)")
+    ]
+    ablations: AblationResults | None
+    calibration: Annotated[dict[str, Calibration], Field(description="of the best configurations")]
+    gallery: GalleryDescription | None
+    robustness: Annotated[dict[str, Robustness], Field(description="of the baselines")]
+    robustness_differences: list[RobustnessDifference]
+    faithfulness: dict[str, Faithfulness]
+    data_quality: Annotated[DataQuality | None, Field(description="None for a study on a part of the training images")]
     findings: list[Finding]
-    failures: list[Failure]
+    failures: list[RunFailure]
     missing: Annotated[list[str], Field(description="runs that were planned and have neither ended nor failed")]
 
+    def finished(self) -> Iterator[FinishedConfiguration]:
+        """Yield every configuration that has a finished run, in the study's order."""
+        for model, configurations in self.models.items():
+            for name in configurations.configurations:
+                if (found := self.configuration(model, name)) is not None:
+                    yield found
 
-def check(results: Any) -> None:
-    """Check results against the schema.
-
-    Raises:
-        UserError: something does not fit, as when a run's result.json was edited.
-    """
-    # Configuration by configuration: ten thousand runs as objects would take more memory than all the rest.
-    models = results.get("models", {})
-    emptied = {model: {**held, "configurations": {}} for model, held in models.items()}
-    _check(Results, results | {"models": emptied} if models else results, "")
-    for model, held in models.items():
-        for name, configuration in held["configurations"].items():
-            _check(Configuration, configuration, f"models.{model}.configurations.{name}.")
-
-
-def _check(kind: type[BaseModel], content: Any, place: str) -> None:
-    try:
-        kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place += ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"results do not fit their schema at {place} ({sentence(first)}); if a result.json was edited, delete its "
-            "directory to train the run again"
-        ) from error
-
-
-def check_dataset(description: Any, path: Path) -> None:
-    """Check the description of the data that was read from `path`.
-
-    Raises:
-        UserError: it is none.
-    """
-    try:
-        Dataset.model_validate(description)
-    except ValidationError as error:
-        raise UserError(f"{path} does not describe a data set; 'fashion-compare run' rewrites it") from error
-
-
-def recorded_failures(path: Path) -> list[Failure]:
-    """Return the failures in an earlier results.json.
-
-    Raises:
-        UserError: it cannot be read or holds something else.
-    """
-    # A study of ten thousand runs has 70 MB of them.
-    content = read_json(path, maximum_bytes=1 << 30)
-    try:
-        return TypeAdapter(list[Failure]).validate_python(content["failures"])
-    except (ValidationError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a study's results; delete it to have it made again") from error
+    def configuration(self, model: str, name: str = BASELINE) -> FinishedConfiguration | None:
+        """Return a configuration; None where the study has no finished run of it."""
+        results = self.models.get(model)
+        found = results.configurations.get(name) if results else None
+        if found is None or found.mean is None or found.interval is None or found.curves is None:
+            return None
+        return FinishedConfiguration(
+            model, name, found.settings, found.change, found.complexity, found.runs, found.mean, found.interval,
+            found.curves,
+        )  # fmt: skip
 
 
 def schema_text() -> str:
     """Return the schema as JSON."""
-    return to_json(Results.model_json_schema(by_alias=True))
+    return to_json(Results.model_json_schema())
 
 
 def shipped_schema() -> str:

@@ -5,10 +5,8 @@ from pathlib import Path
 from fashion_compare.execution.designs import all_runs
 from fashion_compare.execution.progress import Snapshot, snapshot
 from fashion_compare.execution.tuning import tuners, with_winners
-from fashion_compare.results.files import known_failures
-from fashion_compare.results.schema import check_dataset
-from fashion_compare.runs.run import described_identity
-from fashion_compare.store import read_json
+from fashion_compare.results.files import known_failures, read_dataset_description
+from fashion_compare.study.context import StudyContext
 from fashion_compare.study.spec import written_study
 
 
@@ -18,14 +16,12 @@ def study_status(root: Path) -> tuple[Snapshot, int]:
     Raises:
         UserError: a file of the study cannot be read or is not what it should be.
     """
-    study = written_study(root)
-    dataset = read_json(root / "dataset.json")
-    check_dataset(dataset, root / "dataset.json")
-    data = described_identity(dataset)
-    held = tuners(study, None, data, root)
-    trials = [trial for tuner in held for trial in tuner.trials()]
+    context = StudyContext(written_study(root), read_dataset_description(root).identity, root)
+    study_tuners = tuners(context)
+    trials = [trial for tuner in study_tuners for trial in tuner.trials()]
     failed = {trial.run.label: trial.failure for trial in trials if trial.failure is not None}
-    study = with_winners(study, data, root)
-    runs = all_runs(study, None, data, root) + [trial.run for trial in trials]
-    to_come = len(held) * (study.tuning.trials if study.tuning else 0) - len(trials)
-    return snapshot(runs, known_failures(study, root) | failed), to_come
+    tuning = context.study.tuning
+    to_come = len(study_tuners) * (tuning.trials if tuning else 0) - len(trials)
+    context = with_winners(context)
+    runs = all_runs(context) + [trial.run for trial in trials]
+    return snapshot(runs, known_failures(context) | failed), to_come

@@ -1,32 +1,28 @@
 """The record of a finished run, its result.json: facts of the training, for scores are computed from predictions."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from fashion_compare.errors import UserError
+from fashion_compare.evaluation.predictions import Predictions, Split, load_predictions
+from fashion_compare.json_record import JsonRecord
 from fashion_compare.runs.run import Run
 from fashion_compare.store import RunDirectory, read_json
 from fashion_compare.validation_errors import sentence
 
-Model = Literal["ffnn", "cnn"]
-Split = Literal["train", "validation", "test"]
 # What records of format 1 hold besides: scores as they were computed then.
 _SCORES_OF_FORMAT_1 = frozenset({"train", "validation", "test", "per_class", "confusion"})
 
 
-class Entry(BaseModel):
-    """A part of results.json or of a record: nothing in it but what is declared."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class RunRecord(Entry):
+class RunRecord(JsonRecord):
     """One finished training."""
 
     format: int
-    dataset: Annotated[str, Field(description="fashion-mnist, garments for the stand-in, or idx- and digits of a hash")]
-    model: Model
+    dataset: Annotated[
+        str, Field(description="fashion-mnist, garments for the synthetic data, or idx- and digits of a hash")
+    ]
+    model: str
     configuration: str
     seed: int
     epochs: int
@@ -34,7 +30,9 @@ class RunRecord(Entry):
     seconds: Annotated[float, Field(description="of training, evaluation excluded")]
     seconds_per_epoch: Annotated[float | None, Field(description="median")]
     last: Annotated[dict[str, float | None], Field(description="the last epoch's line of metrics")]
-    notes: Annotated[list[str], Field(description="what people should know about how it was trained")] = []
+    notes: Annotated[
+        list[str], Field(description="what people should know about how it was trained", default_factory=list)
+    ]
     environment: dict[str, Any]
 
     @model_validator(mode="before")
@@ -78,6 +76,15 @@ def read_finished(run: Run) -> RunRecord | None:
     if not directory.read_metrics():
         raise UserError(f"{directory.metrics} has no epoch; delete {directory.path} to train the run again")
     return read_record(directory)
+
+
+def read_predictions(directory: RunDirectory) -> dict[Split, Predictions]:
+    """Return what a finished run predicted, by split.
+
+    Raises:
+        UserError: its file is missing, damaged, or labels and logits do not fit.
+    """
+    return load_predictions(directory.predictions)
 
 
 def best_line(run: Run, record: RunRecord) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """From a study to its runs: which there are, where each lives, and what defines it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from fashion_compare.classifier.configuration import Configuration, defining_settings, neutral_settings
 from fashion_compare.data.dataset import Dataset
@@ -15,6 +14,14 @@ RUN_FORMAT = 2
 # Rough seconds of an epoch relative to each other, for the order and the first guess of the time left.
 EPOCH_COST = {"ffnn": 1.0, "cnn": 5.0}
 ALL_IMAGES = 55_000
+
+
+class DataIdentity(TypedDict):
+    """What identifies the data of a run: the data set's name, its files' hashes, and that of the split."""
+
+    name: str
+    sha256: dict[str, str]
+    split_sha256: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Run:
     training_images: int | None
     source: Source | None
     root: Path
-    data: dict[str, Any]
+    data: DataIdentity
     permuted: bool = False
     fold: tuple[int, int] | None = None
     pruning_thresholds: tuple[tuple[int, float], ...] = ()
@@ -52,7 +59,7 @@ class Run:
     @property
     def directory(self) -> RunDirectory:
         """Where the run's files are."""
-        return RunDirectory(run_path(self.root, self.model, self.name, self.seed))
+        return run_directory(self.root, self.model, self.name, self.seed)
 
     @property
     def label(self) -> str:
@@ -91,7 +98,7 @@ class Run:
 
 
 def run_identity(
-    configuration: Configuration, seed: int, data: dict[str, Any], training_images: int | None
+    configuration: Configuration, seed: int, data: DataIdentity, training_images: int | None
 ) -> dict[str, Any]:
     """Return what defines a run, JSON-ready."""
     return {
@@ -108,16 +115,16 @@ def run_label(model: str, name: str, seed: int) -> str:
     return f"{model}/{name}/seed-{seed}"
 
 
+def run_directory(root: Path, model: str, name: str, seed: int) -> RunDirectory:
+    """Return where a run's files are in its study's directory."""
+    return RunDirectory(run_path(root, model, name, seed))
+
+
 def run_path(root: Path, model: str, name: str, seed: int) -> Path:
     """Return the directory of a run in its study's directory."""
     return root / model / name / f"seed-{seed}"
 
 
-def data_identity(dataset: Dataset) -> dict[str, Any]:
+def data_identity(dataset: Dataset) -> DataIdentity:
     """Return what a run's identity says about its data."""
     return {"name": dataset.name, "sha256": dataset.sha256, "split_sha256": dataset.split_sha256}
-
-
-def described_identity(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same from what dataset.json and results.json say about the data."""
-    return {name: described[name] for name in ("name", "sha256", "split_sha256")}

@@ -1,12 +1,12 @@
 """A drawing of each network, to scale: maps as stacked squares, vectors as bars."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from fashion_compare.classifier.interface import LayerComplexity
 from fashion_compare.report.figures.style import GRID, INK, MODEL_COLOURS, Rows, new_figure, rendered
 
 _IMAGE = (1, 28, 28)
@@ -20,11 +20,10 @@ _LENGTH = 215.0
 
 
 @rendered
-def architecture(model: str, layers: Sequence[Mapping[str, Any]]) -> tuple[str, Figure, Rows, str]:
+def architecture(model: str, layers: Sequence[LayerComplexity]) -> tuple[str, Figure, Rows, str]:
     """What an image is turned into by each layer, with the layer's parameters on the way."""
-    stages = [("image", _IMAGE, None)] + [
-        (held["kind"], tuple(held["output_shape"]), held["parameters"]) for held in layers
-    ]
+    stages: list[tuple[str, tuple[int, ...], int | None]] = [("image", _IMAGE, None)]
+    stages += [(layer.kind, layer.output_shape, layer.parameters) for layer in layers]
     colour = MODEL_COLOURS[model]
     figure = new_figure(7.6, 2.3)
     axes = figure.add_subplot()

@@ -10,7 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from fashion_compare.analysis.faithfulness import Faithfulness
 from fashion_compare.classifier.interface import Arrays
+from fashion_compare.comparison.calibration import Calibration
 from fashion_compare.explanation.attribution import METHODS
 from fashion_compare.findings.wording import difference_interval
 from fashion_compare.report.figures.style import CLASS_COLOURS, INK, MODEL_COLOURS, Rows, new_figure, rendered
@@ -25,12 +27,12 @@ _METHOD_COLOURS = dict(zip(METHODS["cnn"], (CLASS_COLOURS[i] for i in (0, 4, 2, 
 
 
 @rendered
-def faithfulness(model: str, found: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def faithfulness(model: str, tests: Faithfulness) -> tuple[str, Figure, Rows, str]:
     """Deletion and insertion curves of a model's methods and of the controls."""
-    methods = [held["method"] for held in found["methods"]]
+    methods = [method.method for method in tests.methods]
     figure = new_figure(7.4, 3.1)
     rows: Rows = []
-    for k, (kind, curves) in enumerate(found["curves"].items()):
+    for k, (kind, curves) in enumerate(tests.curves.items()):
         axes = figure.add_subplot(1, 2, k + 1)
         for i, (name, values) in enumerate(curves.items()):
             shares = np.linspace(0, 100, len(values))
@@ -47,41 +49,40 @@ def faithfulness(model: str, found: Mapping[str, Any]) -> tuple[str, Figure, Row
         axes.set_title(f"{kind}: {'lower' if kind == 'deletion' else 'higher'} is better", fontsize=9)
         axes.set_xlabel(f"pixels {'deleted' if kind == 'deletion' else 'inserted'}, hottest first (%)")
         axes.set_ylim(0, 100)
-    figure.axes[0].set_ylabel("probability of the answer (%)")
+    figure.axes[0].set_ylabel("probability of the predicted class (%)")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=7)
     caption = (
-        f"Deletion and insertion for the {model}, {found['images']} test images, mean over seeds: the colours are "
-        "methods, the grey lines controls that know nothing of the network. A map says something about the network "
-        "when it does better than all of them."
+        f"Deletion and insertion for the {model}, {tests.images} test images, mean over seeds: the colours are "
+        "methods, the grey lines model-independent controls. A faithful map beats all of them."
     )
     return f"faithfulness-{model}", figure, rows, caption
 
 
 @rendered
-def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def randomization(by_model: Mapping[str, Faithfulness]) -> tuple[str, Figure, Rows, str]:
     """How alike maps stay when layers get random weights, from the last one on."""
     figure = new_figure(7.4, 2.9)
     rows: Rows = []
-    for k, (model, found) in enumerate(faithful.items()):
-        axes = figure.add_subplot(1, len(faithful), k + 1, sharey=figure.axes[0] if k else None)
-        for held in found["methods"]:
-            colour = _METHOD_COLOURS[held["method"]]
-            names = ["none", *(step["layer"] for step in held["randomised"])]
-            means = [1.0, *(step["correlation"]["mean"] for step in held["randomised"])]
-            axes.plot(range(len(means)), means, "o-", color=colour, markersize=3, linewidth=1.3, label=held["method"])
+    for k, (model, tests) in enumerate(by_model.items()):
+        axes = figure.add_subplot(1, len(by_model), k + 1, sharey=figure.axes[0] if k else None)
+        for method in tests.methods:
+            colour = _METHOD_COLOURS[method.method]
+            names = ["none", *(step.layer for step in method.cascading_randomization)]
+            means = [1.0, *(step.correlation.mean for step in method.cascading_randomization)]
+            axes.plot(range(len(means)), means, "o-", color=colour, markersize=3, linewidth=1.3, label=method.method)
             rows.append(
-                {"model": model, "method": held["method"], "layer": "none", "mean": 1.0, "low": 1.0, "high": 1.0}
+                {"model": model, "method": method.method, "layer": "none", "mean": 1.0, "low": 1.0, "high": 1.0}
             )
-            for at, step in enumerate(held["randomised"], start=1):
-                low, high = step["correlation"]["interval"]
+            for at, step in enumerate(method.cascading_randomization, start=1):
+                low, high = step.correlation.interval
                 axes.plot([at, at], difference_interval((low, high)), color=colour, linewidth=1.3)
                 rows.append(
-                    {"model": model, "method": held["method"], "layer": step["layer"],
-                     "mean": step["correlation"]["mean"], "low": low, "high": high}
+                    {"model": model, "method": method.method, "layer": step.layer,
+                     "mean": step.correlation.mean, "low": low, "high": high}
                 )  # fmt: skip
-            if held["trained_again"] is not None:
-                axes.axhline(held["trained_again"], color=colour, linewidth=0.8, linestyle=":")
+            if method.seed_to_seed_correlation is not None:
+                axes.axhline(method.seed_to_seed_correlation, color=colour, linewidth=0.8, linestyle=":")
         axes.axhline(0, color=INK, linewidth=0.6)
         axes.set_xticks(range(len(names)), names, rotation=30)
         axes.set_title(model)
@@ -92,35 +93,38 @@ def randomisation(faithful: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     figure.supylabel("rank correlation of the maps", fontsize=8)
     figure.supxlabel("random weights from the last layer back to …", fontsize=8)
     caption = (
-        "The randomised-weights check: rank correlation of the maps with those of the trained network while layers get "
+        "Model randomization test: rank correlation of the maps with those of the trained network while layers get "
         "random weights, with 95% intervals. Dotted: the correlation with the maps of another training."
     )
-    return "randomisation", figure, rows, caption
+    return "randomization", figure, rows, caption
 
 
 @rendered
-def reliability(calibration: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """Accuracy by confidence, as it is and with the temperature."""
+def reliability(by_model: Mapping[str, Calibration]) -> tuple[str, Figure, Rows, str]:
+    """Accuracy by confidence, as trained and after temperature scaling."""
     figure = new_figure(7.2, 3.4)
     rows: Rows = []
-    for k, (model, held) in enumerate(calibration.items()):
-        axes = figure.add_subplot(1, len(calibration), k + 1)
+    for k, (model, calibration) in enumerate(by_model.items()):
+        axes = figure.add_subplot(1, len(by_model), k + 1)
         axes.plot([0, 100], [0, 100], ":", color=INK, linewidth=0.8)
-        for which, marker, style in (("before", "o", "-"), ("after", "s", "--")):
-            bins = held[which]["bins"]
-            label = {"before": "as trained", "after": "with temperature"}[which]
+        for summary, label, marker, style in (
+            (calibration.before, "as trained", "o", "-"),
+            (calibration.after, "after temperature scaling", "s", "--"),
+        ):
+            bins = summary.bins
             axes.plot(
-                [100 * b["confidence"] for b in bins], [100 * b["accuracy"] for b in bins], style, marker=marker,
-                markersize=3.5, color=MODEL_COLOURS[model], linewidth=1.2, alpha=1 if which == "before" else 0.55,
-                label=f"{label}, ECE {100 * held[which]['ece']:.1f}%",
+                [100 * b.confidence for b in bins], [100 * b.accuracy for b in bins], style, marker=marker,
+                markersize=3.5, color=MODEL_COLOURS[model], linewidth=1.2,
+                alpha=1 if summary is calibration.before else 0.55,
+                label=f"{label}, ECE {100 * summary.ece:.1f}%",
             )  # fmt: skip
-            rows += [{"model": model, "probabilities": label, **b} for b in bins]
-        axes.set_title(f"{model} {held['configuration']}")
-        axes.set_xlabel("mean confidence of the answer (%)")
+            rows += [{"model": model, "probabilities": label, **b.model_dump()} for b in bins]
+        axes.set_title(f"{model} {calibration.configuration}")
+        axes.set_xlabel("mean confidence (%)")
         axes.legend(fontsize=7)
-    figure.axes[0].set_ylabel("answers that are right (%)")
+    figure.axes[0].set_ylabel("accuracy (%)")
     caption = (
-        "Reliability on the test set, all seeds' images in 15 bins of equal width: on the dotted line, answers given "
+        "Reliability on the test set, all seeds' images in 15 bins of equal width: on the dotted line, predictions "
         "with 80% confidence are right 80% of the time. The temperature was fitted on validation."
     )
     return "reliability", figure, rows, caption
@@ -145,8 +149,8 @@ def averages(arrays: Arrays, class_names: Sequence[str]) -> tuple[str, Figure, R
             rows += _pixels(value[c], {"map": name, "class": class_name})
         grid[k, 0].set_ylabel(name.replace("/", "\n").replace("integrated ", "integrated\n"), fontsize=6.5)
     caption = (
-        "Mean over test images of each class: the image, and each method's map for the right class. Red speaks for it, "
-        "blue, in integrated gradients, against it; each row has one scale."
+        "Mean over test images of each class: the image, and each method's map for the right class. Red is "
+        "positive attribution, blue, in integrated gradients, negative; each row has one scale."
     )
     return "averages", figure, rows, caption
 

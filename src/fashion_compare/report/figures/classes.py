@@ -1,7 +1,6 @@
 """Figures class by class: confusion, F1, ROC."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,14 +16,14 @@ from fashion_compare.report.figures.style import (
     new_figure,
     rendered,
 )
+from fashion_compare.results.schema import FinishedConfiguration
 
 
 @rendered
-def confusion(
-    model: str, configuration: str, counts: Sequence[Sequence[float]], class_names: Sequence[str]
-) -> tuple[str, Figure, Rows, str]:
+def confusion(configuration: FinishedConfiguration, class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
     """A model's confusion matrix on the test set, mean over seeds."""
-    matrix = np.asarray(counts)
+    model, name = configuration.model, configuration.name
+    matrix = np.asarray(configuration.mean.confusion)
     shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     figure = new_figure(4.6, 4.4)
     axes = figure.add_subplot()
@@ -39,36 +38,42 @@ def confusion(
     axes.set_xticks(ticks, class_names, rotation=45, ha="right", fontsize=8)
     axes.set_yticks(ticks, class_names, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("answer")
-    axes.set_ylabel("class")
-    axes.set_title(f"{model} {configuration}")
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.set_title(f"{model} {name}")
     rows = [
-        {"class": class_names[i], "answer": class_names[j], "images": float(matrix[i, j])}
+        {"class": class_names[i], "predicted": class_names[j], "images": float(matrix[i, j])}
         for i, j in np.ndindex(matrix.shape)
     ]
     caption = (
-        f"Confusion of the {model} ({configuration}) on the test set: percent of each class's images (row) "
-        "by answer, mean over seeds."
+        f"Confusion of the {model} ({name}) on the test set: percent of each class's images (row) "
+        "by predicted class, mean over seeds."
     )
     return f"confusion-{model}", figure, rows, caption
 
 
 @rendered
-def per_class(held: Mapping[str, Mapping[str, Any]], class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
+def per_class(chosen: Sequence[FinishedConfiguration], class_names: Sequence[str]) -> tuple[str, Figure, Rows, str]:
     """F1 of each class for one configuration of each model, seeds as small points."""
     figure = new_figure(7.2, 2.9)
     axes = figure.add_subplot()
     rows: Rows = []
-    for offset, (model, configuration) in zip((-0.12, 0.12), held.items(), strict=False):
-        classes, colour = configuration["mean"]["per_class"], MODEL_COLOURS[model]
+    for offset, configuration in zip((-0.12, 0.12), chosen, strict=False):
+        model, classes = configuration.model, configuration.mean.per_class
+        colour = MODEL_COLOURS[model]
         at = np.arange(len(classes)) + offset
-        seeds = [[run["per_class"][c]["f1"] for run in configuration["runs"]] for c in range(len(classes))]
+        seeds = [[run.per_class[c].f1 for run in configuration.runs] for c in range(len(classes))]
         for x, of_class in zip(at, seeds, strict=True):
             points = [100 * f1 for f1 in of_class]
             axes.plot([x + 0.13 * np.sign(offset)] * len(points), points, "o", color=colour, alpha=0.5, markersize=2.5)
-        axes.plot(at, [100 * entry["f1"] for entry in classes], "o", color=colour, markersize=6, label=model)
+        axes.plot(at, [100 * entry.f1 for entry in classes], "o", color=colour, markersize=6, label=model)
         rows += [
-            {"model": model, "class": name, **entry, "f1_by_seed": " ".join(f"{f1:.4f}" for f1 in of_class)}
+            {
+                "model": model,
+                "class": name,
+                **entry.model_dump(),
+                "f1_by_seed": " ".join(f"{f1:.4f}" for f1 in of_class),
+            }
             for name, entry, of_class in zip(class_names, classes, seeds, strict=True)
         ]
     axes.set_xticks(range(len(class_names)), class_names, rotation=25, ha="right")
@@ -80,13 +85,11 @@ def per_class(held: Mapping[str, Mapping[str, Any]], class_names: Sequence[str])
 
 @rendered
 def roc(
-    model: str,
-    configuration: str,
-    curves: Sequence[RocCurve | None],
-    areas: Sequence[float | None],
-    class_names: Sequence[str],
+    configuration: FinishedConfiguration, curves: Sequence[RocCurve | None], class_names: Sequence[str]
 ) -> tuple[str, Figure, Rows, str]:
-    """One-vs-rest ROC curves of one run."""
+    """One-vs-rest ROC curves of a configuration's first run."""
+    model, name = configuration.model, configuration.name
+    areas = [entry.auc for entry in configuration.runs[0].per_class]
     figure = new_figure(4.6, 4.0)
     axes = figure.add_subplot()
     rows: Rows = []
@@ -105,11 +108,11 @@ def roc(
     axes.set_xlim(1e-4, 1)
     axes.set_xlabel("false positive rate (log scale)")
     axes.set_ylabel("true positive rate")
-    axes.set_title(f"{model} {configuration}")
+    axes.set_title(f"{model} {name}")
     axes.legend(fontsize=6.5, title="class  AUC", title_fontsize=7, loc="lower right")
     caption = (
-        f"ROC of the {model} ({configuration}) on the test set, each class against the rest, first seed; the log "
+        f"ROC of the {model} ({name}) on the test set, each class against the rest, first seed; the log "
         "scale shows "
-        "the corner where the curves differ; dotted: guessing. The area is that of the usual, linear scale."
+        "the corner where the curves differ; dotted: chance. The area is that of the usual, linear scale."
     )
     return f"roc-{model}", figure, rows, caption

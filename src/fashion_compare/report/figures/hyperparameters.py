@@ -1,49 +1,47 @@
-"""Figures of what settings do: a curve each around the baseline, and shares of the spread over the whole space."""
+"""Figures of sensitivity: a curve each around the baseline, and Sobol indices over the whole space."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from fashion_compare.comparison.hyperparameters import value_order
+from fashion_compare.analysis.hyperparameters import GlobalSensitivity
+from fashion_compare.comparison.hyperparameters import ParameterSensitivity, value_order
 from fashion_compare.findings.wording import parameter_name, score_interval, setting
-from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, new_figure, percent_ends, rendered
+from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, interval_row, new_figure, percent_ends, rendered
 
 _COLUMNS = 3
 # From so many values on, a parameter has a curve.
 CURVE = 4
 
 
-def has_curves(results: Mapping[str, Any]) -> bool:
-    """Return whether any parameter was tried at enough values for a curve."""
-    return any(len(entry["points"]) >= CURVE for entries in results["sensitivity"].values() for entry in entries)
+def has_curves(sensitivities: Mapping[str, Sequence[ParameterSensitivity]]) -> bool:
+    """Return whether any parameter was tested at enough values for a curve."""
+    return any(len(entry.points) >= CURVE for entries in sensitivities.values() for entry in entries)
 
 
 @rendered
-def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def curves(sensitivities: Mapping[str, Sequence[ParameterSensitivity]]) -> tuple[str, Figure, Rows, str]:
     """Validation accuracy over each parameter's values, both models in one panel, the widest span first."""
-    entries = [(model, entry) for model, held in results["sensitivity"].items() for entry in held]
-    spans: dict[str, float] = {}
+    entries = [(model, entry) for model, tested in sensitivities.items() for entry in tested]
+    ranges: dict[str, float] = {}
     for _, entry in entries:
-        spans[entry["parameter"]] = max(spans.get(entry["parameter"], 0.0), entry["span"])
-    names = sorted(spans, key=lambda name: -spans[name])
-    rows = [
-        {
-            "model": model,
-            "parameter": entry["parameter"],
-            "value": point["value"],
-            "mean": point["validation_accuracy"]["mean"],
-            "low": point["validation_accuracy"]["interval"][0],
-            "high": point["validation_accuracy"]["interval"][1],
-            "baseline": point["change"] is None,
-            "usable": point["value"] in entry["usable"],
-        }
+        ranges[entry.parameter] = max(ranges.get(entry.parameter, 0.0), entry.range)
+    names = sorted(ranges, key=lambda name: -ranges[name])
+    rows: Rows = [
+        interval_row(
+            point.validation_accuracy,
+            model=model,
+            parameter=entry.parameter,
+            value=point.value,
+            baseline=point.change is None,
+            not_worse_than_best=point.value in entry.not_worse_than_best,
+        )
         for name in names
         for model, entry in entries
-        if entry["parameter"] == name
-        for point in entry["points"]
-        if not point["together"]
+        if entry.parameter == name
+        for point in entry.points
+        if not point.changed_together
     ]
     figure = new_figure(7.2, 2.1 * math.ceil(len(names) / _COLUMNS))
     for k, name in enumerate(names):
@@ -51,7 +49,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         own = [row for row in rows if row["parameter"] == name]
         # Even steps: grids are chosen so that these show them best.
         values = sorted({row["value"] for row in own}, key=value_order)
-        for model in results["sensitivity"]:
+        for model in sensitivities:
             of_model = [row for row in own if row["model"] == model]
             colour = MODEL_COLOURS[model]
             x = [values.index(row["value"]) for row in of_model]
@@ -59,7 +57,7 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
             for at, row in zip(x, of_model, strict=True):
                 axes.plot([at, at], percent_ends(row, score_interval), color=colour, linewidth=1.2)
                 marker = "D" if row["baseline"] else "o"
-                face = colour if row["usable"] else "white"
+                face = colour if row["not_worse_than_best"] else "white"
                 axes.plot(at, 100 * row["mean"], marker, color=colour, markersize=4, markerfacecolor=face)
         axes.set_xticks(range(len(values)), [setting(value) for value in values], fontsize=6.5, rotation=30)
         axes.set_title(parameter_name(name), fontsize=8.5)
@@ -67,32 +65,31 @@ def curves(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     figure.supylabel("validation accuracy (%)", fontsize=8)
     caption = (
         "Validation accuracy over the values of each setting, all others as in the baseline: means with 95% intervals, "
-        f"{' and '.join(results['sensitivity'])} in their colours, the baseline a diamond; hollow where a value is "
-        "shown to be worse than the best (paired, 95%). Each panel has its own scale."
+        f"{' and '.join(sensitivities)} in their colours, the baseline a diamond; hollow where a value is "
+        "significantly worse than the best (paired, 95%). Each panel has its own scale."
     )
     return "sensitivity-curves", figure, rows, caption
 
 
 @rendered
-def indices(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def indices(decomposed: Mapping[str, GlobalSensitivity]) -> tuple[str, Figure, Rows, str]:
     """First-order and total Sobol indices of each parameter, a panel for each model."""
-    held = results["global_sensitivity"]
-    rows = [
+    rows: Rows = [
         {
             "model": model,
-            "parameter": entry["parameter"],
-            "first": entry["first"]["mean"],
-            "first_low": entry["first"]["interval"][0],
-            "first_high": entry["first"]["interval"][1],
-            "total": entry["total"]["mean"],
+            "parameter": entry.parameter,
+            "first": entry.first.mean,
+            "first_low": entry.first.interval[0],
+            "first_high": entry.first.interval[1],
+            "total": entry.total.mean,
         }
-        for model, found in held.items()
-        for entry in sorted(found["indices"], key=lambda entry: -entry["total"]["mean"])
+        for model, found in decomposed.items()
+        for entry in sorted(found.indices, key=lambda entry: -entry.total.mean)
     ]
-    tallest = max(sum(row["model"] == model for row in rows) for model in held)
+    tallest = max(sum(row["model"] == model for row in rows) for model in decomposed)
     figure = new_figure(7.2, 0.34 * tallest + 1.1)
-    for column, (model, found) in enumerate(held.items()):
-        axes = figure.add_subplot(1, len(held), column + 1)
+    for column, (model, found) in enumerate(decomposed.items()):
+        axes = figure.add_subplot(1, len(decomposed), column + 1)
         own = [row for row in rows if row["model"] == model]
         colour = MODEL_COLOURS[model]
         for y, row in enumerate(own):
@@ -102,12 +99,11 @@ def indices(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_yticks(range(len(own)), [parameter_name(row["parameter"]) for row in own], fontsize=8)
         axes.invert_yaxis()
         axes.set_xlim(left=min(0.0, *(row["first_low"] for row in own)))
-        axes.set_title(f"{model}, surrogate's R² {found['r2']:.2f}")
+        axes.set_title(f"{model}, surrogate's R² {found.r2:.2f}")
         axes.set_xlabel("share of the variance")
     caption = (
-        "Where the spread of validation accuracy over the whole space comes from: bars are each setting alone "
-        "(first-order Sobol index; 95% bootstrap interval over the runs, the surrogate's length scales held), diamonds "
-        "with everything it takes part in (total index). Shares are of what the surrogate knows; R², cross-validated, "
-        "says how much of the spread that is."
+        "Variance of validation accuracy over the whole space, by setting: bars are first-order Sobol indices (95% "
+        "bootstrap interval over the runs, the surrogate's length scales fixed), diamonds total indices. Shares are of "
+        "the surrogate's variance; R² is cross-validated."
     )
     return "sensitivity-indices", figure, rows, caption

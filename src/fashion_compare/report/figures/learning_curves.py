@@ -1,7 +1,6 @@
-"""Learning curves: loss and accuracy by epoch, training beside validation."""
+"""Learning curves: loss and accuracy by epoch, training and validation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -9,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fashion_compare.report.figures.style import MODEL_COLOURS, Rows, log_ticks, new_figure, rendered
+from fashion_compare.report.inputs import Histories
+from fashion_compare.training import Epoch
 
 # Where a loss of exactly 0 is drawn on a log axis, which has no 0.
 _NO_LOSS = 1e-4
 
 
 @rendered
-def learning_curves(
-    histories: Mapping[str, Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]], metric: str
-) -> tuple[str, Figure, Rows, str]:
+def learning_curves(name: str, histories: Histories, metric: str) -> tuple[str, Figure, Rows, str]:
     """Training and validation curves, three panels a row, each model's on rows of its own if it has several."""
     panels = _places(histories)
     height, columns = (1 + max(place[axis] for *_, place in panels) for axis in (0, 1))
@@ -26,25 +25,27 @@ def learning_curves(
     rows: Rows = []
     shared: dict[str, Axes] = {}
     lowest: dict[str, float] = {}
-    for model, name, place in panels:
+    for model, configuration, place in panels:
         axes = figure.add_subplot(grid[place], sharey=shared.get(model))
         shared.setdefault(model, axes)
-        for part, style in (("train", "--"), ("validation", "-")):
-            values = np.array([[line[f"{part}_{metric}"] for line in h] for h in _equal_length(histories[model][name])])
+        for split, style in (("train", "--"), ("validation", "-")):
+            values = np.array(
+                [[line[f"{split}_{metric}"] for line in h] for h in _equal_length(histories[model][configuration])]
+            )
             epochs = np.arange(values.shape[1])
             scale = 100 if metric == "accuracy" else 1
             colour = MODEL_COLOURS[model]
             shown = scale * (values if metric == "accuracy" else np.where(values > 0, values, _NO_LOSS))
             axes.fill_between(epochs, shown.min(0), shown.max(0), color=colour, alpha=0.15, linewidth=0)
-            axes.plot(epochs, shown.mean(0), style, color=colour, linewidth=1.3, label=part)
+            axes.plot(epochs, shown.mean(0), style, color=colour, linewidth=1.3, label=split)
             if metric == "accuracy" and len(epochs) > 1:
                 # The guess before training would press everything else against the top.
                 lowest[model] = min(lowest.get(model, 100.0), scale * values[:, 1:].min())
             rows += [
-                {"model": model, "configuration": name, "part": part, "epoch": int(e), metric: float(v)}
+                {"model": model, "configuration": configuration, "split": split, "epoch": int(e), metric: float(v)}
                 for e, v in zip(epochs, values.mean(0), strict=True)
             ]
-        axes.set_title(f"{model} {name}", fontsize=8)
+        axes.set_title(f"{model} {configuration}", fontsize=8)
         if metric == "loss":
             axes.set_yscale("log")
         if place[1] == 0:
@@ -64,20 +65,20 @@ def learning_curves(
     )
     if metric == "loss" and not all(row["loss"] for row in rows):
         caption += f" A loss of exactly 0 is drawn at {_NO_LOSS:g}."
-    return f"curves-{metric}", figure, rows, caption
+    return name, figure, rows, caption
 
 
-def _places(histories: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, tuple[int, int]]]:
+def _places(histories: Histories) -> list[tuple[str, str, tuple[int, int]]]:
     """Return (model, configuration, (row, column)) of each panel."""
-    if all(len(held) == 1 for held in histories.values()):
-        return [(model, name, (0, i)) for i, (model, held) in enumerate(histories.items()) for name in held]
+    if all(len(runs) == 1 for runs in histories.values()):
+        return [(model, name, (0, i)) for i, (model, runs) in enumerate(histories.items()) for name in runs]
     panels, top = [], 0
-    for model, held in histories.items():
-        panels += [(model, name, (top + i // 3, i % 3)) for i, name in enumerate(held)]
-        top += -(-len(held) // 3)
+    for model, runs in histories.items():
+        panels += [(model, name, (top + i // 3, i % 3)) for i, name in enumerate(runs)]
+        top += -(-len(runs) // 3)
     return panels
 
 
-def _equal_length(histories: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+def _equal_length(histories: Sequence[Sequence[Epoch]]) -> list[Sequence[Epoch]]:
     shortest = min(len(history) for history in histories)
     return [history[:shortest] for history in histories]

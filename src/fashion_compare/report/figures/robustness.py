@@ -1,4 +1,4 @@
-"""Figures of how the two mechanisms differ: changed images, shifts, layers, permuted pixels, fewer training images."""
+"""Figures of how the two robustness differ: changed images, shifts, layers, permuted pixels, fewer training images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fashion_compare.analysis.ablations import AblationResults
+from fashion_compare.analysis.robustness import Robustness
+from fashion_compare.comparison.paired import Comparison
 from fashion_compare.findings.wording import Cut, difference_interval, score_interval
 from fashion_compare.report.figures.style import (
     GRID,
@@ -15,6 +18,7 @@ from fashion_compare.report.figures.style import (
     Rows,
     cell_colours,
     draw_interval,
+    interval_row,
     new_figure,
     percent_ends,
     rendered,
@@ -24,28 +28,22 @@ _COLUMNS = 4
 
 
 @rendered
-def probes(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """Accuracy on changed test images, a panel for each way to change them, both models in it."""
+def perturbations(robustness: Mapping[str, Robustness]) -> tuple[str, Figure, Rows, str]:
+    """Accuracy on perturbed test images, a panel for each perturbation, both models in it."""
     rows = [
-        {
-            "model": model,
-            "probe": held["probe"],
-            "unit": held["unit"],
-            "amount": point["amount"],
-            **_flat(point["accuracy"]),
-        }
-        for model, found in mechanisms.items()
-        for held in found["probes"]
-        for point in held["points"]
+        interval_row(point.accuracy, model=model, perturbation=curve.perturbation, unit=curve.unit, amount=point.amount)
+        for model, found in robustness.items()
+        for curve in found.perturbations
+        for point in curve.points
     ]
-    names = list(dict.fromkeys(row["probe"] for row in rows))
+    names = list(dict.fromkeys(row["perturbation"] for row in rows))
     figure = new_figure(7.6, 4.2)
     shared: Axes | None = None
     for k, name in enumerate(names):
         axes = figure.add_subplot(2, _COLUMNS, k + 1, sharey=shared)
         shared = shared or axes
-        own = [row for row in rows if row["probe"] == name]
-        for model in mechanisms:
+        own = [row for row in rows if row["perturbation"] == name]
+        for model in robustness:
             _band(axes, [row for row in own if row["model"] == model], "amount", MODEL_COLOURS[model], model)
         if name == "contrast":
             axes.invert_xaxis()
@@ -57,24 +55,24 @@ def probes(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     place = figure.add_subplot(2, _COLUMNS, len(names) + 1)
     place.axis("off")
     place.legend(handles, labels, loc="center")
-    figure.supylabel("accuracy on changed test images (%)", fontsize=8)
-    images = next(iter(mechanisms.values()))["images"]
+    figure.supylabel("accuracy on perturbed test images (%)", fontsize=8)
+    images = next(iter(robustness.values())).images
     caption = (
-        f"Accuracy of the trained baselines on {images:,} test images that are changed more and more; mean over seeds "
-        "and over directions, places or draws, with 95% bands. Nothing was trained for this."
+        f"Accuracy of the trained baselines on {images:,} test images under increasing perturbation; mean over seeds "
+        "and over directions, places or draws, with 95% bands. Evaluated without retraining or augmentation."
     )
-    return "probes", figure, rows, caption
+    return "perturbations", figure, rows, caption
 
 
 @rendered
-def shifts(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def shifts(robustness: Mapping[str, Robustness]) -> tuple[str, Figure, Rows, str]:
     """Accuracy on shifted test images alone: small enough for the first screen."""
     figure = new_figure(4.4, 3.3)
     axes = figure.add_subplot()
     rows: Rows = []
-    for model, found in mechanisms.items():
-        curve = next(held for held in found["probes"] if held["probe"] == "shift")
-        own = [{"model": model, "pixels": point["amount"], **_flat(point["accuracy"])} for point in curve["points"]]
+    for model, found in robustness.items():
+        curve = next(one for one in found.perturbations if one.perturbation == "shift")
+        own = [interval_row(point.accuracy, model=model, pixels=point.amount) for point in curve.points]
         _band(axes, own, "pixels", MODEL_COLOURS[model], f"{model} baseline")
         rows += own
     axes.set_ylim(0, 100)
@@ -82,21 +80,21 @@ def shifts(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     axes.set_ylabel("test accuracy (%)")
     axes.legend(fontsize=7)
     caption = (
-        "What the built-in assumption is worth: accuracy on shifted test images, mean over seeds and eight directions, "
-        "with 95% bands. Nothing was trained for it."
+        "Robustness to translation: accuracy of the baselines on shifted test images, mean over seeds and eight "
+        "directions, with 95% bands. Evaluated without retraining or augmentation."
     )
     return "shifts", figure, rows, caption
 
 
 @rendered
-def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def shift_maps(robustness: Mapping[str, Robustness]) -> tuple[str, Figure, Rows, str]:
     """Accuracy for each shift down and to the right, a map a model."""
-    figure = new_figure(3.5 * len(mechanisms), 3.3)
+    figure = new_figure(3.5 * len(robustness), 3.3)
     rows: Rows = []
-    for k, (model, held) in enumerate(mechanisms.items()):
-        accuracy = 100 * np.array(held["shift_map"])
+    for k, (model, found) in enumerate(robustness.items()):
+        accuracy = 100 * np.array(found.shift_map)
         reach = len(accuracy) // 2
-        axes = figure.add_subplot(1, len(mechanisms), k + 1)
+        axes = figure.add_subplot(1, len(robustness), k + 1)
         axes.grid(visible=False)
         edges = np.arange(-reach, reach + 2) - 0.5
         axes.pcolormesh(
@@ -116,16 +114,16 @@ def shift_maps(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
 
 
 @rendered
-def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """How well a linear readout of each layer tells the classes apart."""
+def linear_probes(robustness: Mapping[str, Robustness]) -> tuple[str, Figure, Rows, str]:
+    """Test accuracy of a linear probe of each layer."""
     rows = [
-        {"model": model, "layer": held["layer"], **_flat(held["accuracy"])}
-        for model, found in mechanisms.items()
-        for held in found["layers"]
+        interval_row(probe.accuracy, model=model, layer=probe.layer)
+        for model, found in robustness.items()
+        for probe in found.linear_probes
     ]
     figure = new_figure(7.2, 2.8)
-    for k, model in enumerate(mechanisms):
-        axes = figure.add_subplot(1, len(mechanisms), k + 1, sharey=figure.axes[0] if k else None)
+    for k, model in enumerate(robustness):
+        axes = figure.add_subplot(1, len(robustness), k + 1, sharey=figure.axes[0] if k else None)
         own = [row for row in rows if row["model"] == model]
         x = range(len(own))
         axes.plot(x, [100 * row["mean"] for row in own], color=MODEL_COLOURS[model], linewidth=1.2)
@@ -134,21 +132,18 @@ def layers(mechanisms: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
             axes.plot(at, 100 * row["mean"], "o", color=MODEL_COLOURS[model], markersize=4)
         axes.set_xticks(x, [row["layer"] for row in own], rotation=30)
         axes.set_title(model)
-    figure.supylabel("accuracy of a linear readout (%)", fontsize=8)
+    figure.supylabel("accuracy of a linear probe (%)", fontsize=8)
     caption = (
-        "What each layer has told apart: test accuracy of a linear readout fitted to its output for some training "
-        "images, mean over seeds with 95% intervals. “pixels” is the image itself."
+        "Linear probes by layer: test accuracy of a linear classifier fitted to the layer's output for a part of the "
+        "training images, mean over seeds with 95% intervals. “pixels” is the image itself."
     )
-    return "layers", figure, rows, caption
+    return "linear-probes", figure, rows, caption
 
 
 @rendered
-def permutation(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """What training and testing with all pixels in another order changes."""
-    rows = [
-        {"model": model, "mean": row["mean"], "low": row["interval"][0], "high": row["interval"][1]}
-        for model, row in results["experiments"]["permutation"]["changes"].items()
-    ]
+def permutation(changes: Mapping[str, Comparison]) -> tuple[str, Figure, Rows, str]:
+    """The change of test accuracy by training and testing with all pixels in another order."""
+    rows = [interval_row(change, model=model) for model, change in changes.items()]
     figure = new_figure(7.2, 0.7 + 0.4 * len(rows))
     axes = figure.add_subplot()
     for k, row in enumerate(rows):
@@ -165,40 +160,34 @@ def permutation(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
 
 
 @rendered
-def training_sizes(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """Test accuracy against the number of training images, and the cnn's lead."""
-    found = results["experiments"]
+def training_sizes(ablations: AblationResults) -> tuple[str, Figure, Rows, str]:
+    """Test accuracy by the number of training images, and the difference of the two models."""
     rows = [
-        {"curve": model, "images": point["images"], **_flat(point["accuracy"])}
-        for model, points in found["training_sizes"].items()
+        interval_row(point.accuracy, curve=model, images=point.images)
+        for model, points in ablations.training_sizes.items()
         for point in points
     ]
-    lead = [{"curve": "cnn - ffnn", "images": p["images"], **_flat(p["lead"])} for p in found["lead_of_the_cnn"]]
+    difference = [interval_row(row, curve="cnn - ffnn", images=row.images) for row in ablations.differences_by_size]
     figure = new_figure(7.2, 2.9)
-    axes = figure.add_subplot(1, 2 if lead else 1, 1)
-    for model in found["training_sizes"]:
+    axes = figure.add_subplot(1, 2 if difference else 1, 1)
+    for model in ablations.training_sizes:
         _band(axes, [row for row in rows if row["curve"] == model], "images", MODEL_COLOURS[model], model)
     axes.set_xscale("log")
     axes.set_xlabel("training images (log scale)")
     axes.set_ylabel("test accuracy (%)")
     axes.legend()
-    if lead:
+    if difference:
         axes = figure.add_subplot(1, 2, 2)
-        _band(axes, lead, "images", INK, "lead", difference_interval)
+        _band(axes, difference, "images", INK, "difference", difference_interval)
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xscale("log")
         axes.set_xlabel("training images (log scale)")
-        axes.set_ylabel("cnn ahead by (points)")
+        axes.set_ylabel("cnn − ffnn (percentage points)")
     caption = (
-        f"Test accuracy of the baselines trained on fewer images, given {found['least_steps']} steps or more, mean "
+        f"Test accuracy of the baselines trained on fewer images, given {ablations.least_steps} steps or more, mean "
         "over seeds with 95% bands; a smaller set is part of the larger ones."
     )
-    return "training-sizes", figure, rows + lead, caption
-
-
-def _flat(estimate: Mapping[str, Any]) -> dict[str, float]:
-    low, high = estimate["interval"]
-    return {"mean": estimate["mean"], "low": low, "high": high}
+    return "training-sizes", figure, rows + difference, caption
 
 
 def _band(

@@ -1,31 +1,35 @@
-"""Figures that compare configurations: accuracy, differences, sensitivity, complexity."""
+"""Figures that compare configurations: accuracy, cost, differences, sensitivity, complexity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.hyperparameters import ParameterSensitivity
+from fashion_compare.comparison.paired import Comparison
 from fashion_compare.findings.wording import along, difference_interval, score_interval, setting
 from fashion_compare.report.figures.style import (
     INK,
     MODEL_COLOURS,
     Rows,
     draw_interval,
+    interval_row,
     log_ticks,
     new_figure,
     percent_ends,
     rendered,
 )
 from fashion_compare.report.sentences import trained_on
+from fashion_compare.results.schema import Complexity, FinishedConfiguration, Results
 
 
 @rendered
-def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def overview(results: Results) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration of both models, seeds as points, means with intervals."""
     rows = [
-        row | {"seeds": " ".join(str(run["test"]["accuracy"]) for run in held["runs"])}
-        for row, held in _test_accuracy(results)
+        _test_accuracy(one) | {"seeds": " ".join(str(run.test["accuracy"]) for run in one.runs)}
+        for one in results.finished()
     ]
     figure = new_figure(7.2, 0.32 * len(rows) + 0.9)
     axes = figure.add_subplot()
@@ -42,13 +46,12 @@ def overview(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
 
 
 @rendered
-def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
+def cost(results: Results) -> tuple[str, Figure, Rows, str]:
     """Test accuracy of every configuration over the seconds that one training took."""
-    tested = _test_accuracy(results)
-    rows = [row | {"seconds": held["mean"]["seconds"]} for row, held in tested]
+    rows = [_test_accuracy(one) | {"seconds": one.mean.seconds} for one in results.finished()]
     figure = new_figure(4.4, 3.3)
     axes = figure.add_subplot()
-    best = {(model, held["configuration"]) for model, held in results["best"].items()}
+    best = {(model, chosen.configuration) for model, chosen in results.best.items()}
     for row in rows:
         chosen = (row["model"], row["configuration"]) in best
         colour, weight = MODEL_COLOURS[row["model"]], 1.0 if chosen else 0.45
@@ -63,73 +66,63 @@ def cost(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
     if logarithmic:
         axes.set_xscale("log")
         log_ticks(axes.xaxis, (1, 2, 3, 5, 7))
-    where = trained_on(run for _, held in tested for run in held["runs"])
+    where = trained_on(run for one in results.finished() for run in one.runs)
     axes.set_xlabel(f"training, {where} (seconds{', log scale' if logarithmic else ''})")
     axes.set_ylabel("test accuracy (%)")
     if best:
         axes.legend(fontsize=7)
     caption = (
-        "What accuracy costs: test accuracy of every configuration with its 95% interval over the time of one "
+        "Accuracy vs. training time: test accuracy of every configuration with its 95% interval over the time of one "
         "training; diamonds are the best by validation."
     )
     return "cost", figure, rows, caption
 
 
 @rendered
-def differences(results: Mapping[str, Any], metric: str, label: str) -> tuple[str, Figure, Rows, str]:
-    """Each variation's paired difference from its baseline on the test set."""
-    chosen = [row for row in results["comparisons"] if row["metric"] == metric]
+def differences(comparisons: Sequence[Comparison]) -> tuple[str, Figure, Rows, str]:
+    """Each variation's paired difference from its baseline in test accuracy."""
+    chosen = [row for row in comparisons if row.metric == "accuracy"]
     rows = [
-        {
-            "model": row["a"]["model"],
-            "configuration": row["a"]["configuration"],
-            "mean": row["mean"],
-            "low": row["interval"][0],
-            "high": row["interval"][1],
-            "verdict": row["verdict"],
-        }
+        interval_row(row, model=row.a.model, configuration=row.a.configuration) | {"verdict": row.verdict}
         for row in chosen
     ]
     figure = new_figure(7.2, 0.32 * len(rows) + 0.9)
     axes = figure.add_subplot()
     axes.axvline(0, color=INK, linewidth=1)
-    for y, (row, source) in enumerate(zip(rows, chosen, strict=True)):
-        colour = MODEL_COLOURS[row["model"]]
-        axes.plot([100 * d for d in source["differences"]], [y + 0.25] * len(source["differences"]), "o", color=colour,
-                  alpha=0.6, markersize=3.5, markeredgewidth=0)  # fmt: skip
+    for y, (row, comparison) in enumerate(zip(rows, chosen, strict=True)):
+        colour, seeds = MODEL_COLOURS[row["model"]], [100 * d for d in comparison.differences]
+        axes.plot(seeds, [y + 0.25] * len(seeds), "o", color=colour, alpha=0.6, markersize=3.5, markeredgewidth=0)
         decided = row["verdict"] in ("better", "worse")
         draw_interval(axes, row, y, colour, difference_interval, filled=decided)
     axes.set_yticks(range(len(rows)), [f"{row['model']}  {row['configuration']}" for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel(f"difference of test {label} from the model's baseline (percentage points)")
+    axes.set_xlabel("difference of test accuracy from the model's baseline (percentage points)")
     caption = (
-        f"Paired difference of test {label} from the baseline: each seed a small point, the mean with its interval; "
-        "filled where the verdict is better or worse. An interval speaks of one comparison, a verdict allows for "
-        "all of the model's: an interval beside zero alone decides nothing."
+        "Paired difference of test accuracy from the baseline: each seed a small point, the mean with its 95% "
+        "interval; filled where the verdict is better or worse. Intervals are of single comparisons, verdicts are "
+        "corrected for all of the model's (Holm): an interval without zero alone is inconclusive."
     )
-    return f"differences-{metric}", figure, rows, caption
+    return "differences-accuracy", figure, rows, caption
 
 
 @rendered
-def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """What each value tried of each parameter did to validation accuracy."""
+def sensitivity(sensitivities: Mapping[str, Sequence[ParameterSensitivity]]) -> tuple[str, Figure, Rows, str]:
+    """The change of validation accuracy by each tested value of each parameter."""
     rows = [
-        {
-            "model": model,
-            "parameter": entry["parameter"],
-            # A label has room for one setting that moved along.
-            "value": setting(point["value"])
-            + (along(point["together"]) if len(point["together"]) < 2 else " and others"),
-            "mean": point["change"]["mean"],
-            "low": point["change"]["interval"][0],
-            "high": point["change"]["interval"][1],
-        }
-        for model, entries in results["sensitivity"].items()
+        interval_row(
+            point.change,
+            model=model,
+            parameter=entry.parameter,
+            # A label has room for one setting that changed together.
+            value=setting(point.value)
+            + (along(point.changed_together) if len(point.changed_together) < 2 else " and others"),
+        )
+        for model, entries in sensitivities.items()
         for entry in entries
-        for point in entry["points"]
-        if point["change"] is not None
+        for point in entry.points
+        if point.change is not None
     ]
-    models = list(results["sensitivity"])
+    models = list(sensitivities)
     tallest = max((sum(row["model"] == model for row in rows) for model in models), default=0)
     figure = new_figure(7.2, 0.34 * tallest + 1.0)
     for column, model in enumerate(models):
@@ -143,23 +136,26 @@ def sensitivity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         axes.set_title(model)
         axes.set_xlabel("validation accuracy (points)")
     caption = (
-        "What each hyperparameter did: change of validation accuracy against the baseline with its 95% interval, "
-        "the parameter with the widest span first."
+        "Change of validation accuracy from the baseline by each tested value, with its 95% interval; the parameter "
+        "with the widest range first."
     )
     return "sensitivity", figure, rows, caption
 
 
 @rendered
-def complexity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
-    """Parameters and multiply-accumulates of each layer, both models."""
-    rows = [
+def complexity(complexities: Mapping[str, Complexity]) -> tuple[str, Figure, Rows, str]:
+    """Parameters and multiply-accumulates of each layer, by model."""
+    rows: Rows = [
         {
             "model": model,
-            **{key: layer[key] for key in ("name", "kind", "parameters", "multiply_accumulates")},
+            "name": layer.name,
+            "kind": layer.kind,
+            "parameters": layer.parameters,
+            "multiply_accumulates": layer.multiply_accumulates,
         }
-        for model, held in results["models"].items()
-        for layer in held["complexity"]["layers"]
-        if layer["parameters"]
+        for model, complexity in complexities.items()
+        for layer in complexity.layers
+        if layer.parameters
     ]
     figure = new_figure(7.2, 0.3 * len(rows) + 0.8)
     for column, (key, label) in enumerate(
@@ -183,18 +179,10 @@ def complexity(results: Mapping[str, Any]) -> tuple[str, Figure, Rows, str]:
         "complexity",
         figure,
         rows,
-        "Where each model keeps its parameters and where it computes, layer by layer.",
+        "Parameters and multiply-accumulates of each layer of the baselines.",
     )
 
 
-def _test_accuracy(results: Mapping[str, Any]) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
-    """Return each finished configuration's test accuracy with its interval, and the configuration's results."""
-    found = []
-    for model, of_model in results["models"].items():
-        for name, held in of_model["configurations"].items():
-            if held["runs"]:
-                accuracy = held["interval"]["test"]["accuracy"]
-                low, high = accuracy["interval"]
-                row = {"model": model, "configuration": name, "mean": accuracy["mean"], "low": low, "high": high}
-                found.append((row, held))
-    return found
+def _test_accuracy(configuration: FinishedConfiguration) -> dict[str, Any]:
+    estimate = configuration.interval["test"]["accuracy"]
+    return interval_row(estimate, model=configuration.model, configuration=configuration.name)

@@ -15,6 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from fashion_compare.comparison.statistics import Estimate
 from fashion_compare.findings.wording import Cut
 
 Rows = list[dict[str, Any]]
@@ -101,6 +102,11 @@ def percent_ends(row: Mapping[str, Any], cut: Cut) -> tuple[float, float]:
     """Return the ends of a row's interval in percent, cut off where no value can be; the row keeps its own."""
     low, high = cut((row["low"], row["high"]))
     return 100 * low, 100 * high
+
+
+def interval_row(estimate: Estimate, **what: Any) -> dict[str, Any]:
+    """Return a row of a figure's data: what it is, and its mean with the ends of the interval."""
+    return {**what, "mean": estimate.mean, "low": estimate.low, "high": estimate.high}
 
 
 def draw_interval(axes: Axes, row: Mapping[str, Any], y: float, colour: str, cut: Cut, *, filled: bool = True) -> None:

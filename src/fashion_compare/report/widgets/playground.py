@@ -8,12 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_compare.classifier.interface import Arrays, Images, Labels
+from fashion_compare.data.picture import LEAST_CONTRAST, OUTLINED_SHARE
 
 if TYPE_CHECKING:
-    from fashion_compare.architectures.graph import Layer
+    from fashion_compare.architectures.graph import TracedLayer
 
 # Of batch normalisation, as in `scratch.layers` and in torch.
 _EPSILON = 1e-5
+
+
+def playground_content(
+    settings: Mapping[str, Mapping[str, Any]], arrays: Arrays, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Return all that the playground needs, JSON-ready.
+
+    Args:
+        settings: model → the settings of its network.
+        arrays: from `read_playground`.
+        class_names: index is the label.
+    """
+    networks = {}
+    for model, of_model in settings.items():
+        prefix = f"weights/{model}/"
+        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        networks[model] = network_for_page(model, of_model, weights)
+    return {
+        "classes": list(class_names),
+        "networks": networks,
+        "pictures": pictures(arrays["images"], arrays["label"], arrays["index"]),
+        "place": arrays["place"].tolist() if "place" in arrays else None,
+        "least_contrast": LEAST_CONTRAST,
+        "outlined_share": OUTLINED_SHARE,
+    }
 
 
 def network_for_page(model: str, config: Mapping[str, Any], weights: Arrays) -> dict[str, Any]:
@@ -104,7 +130,7 @@ def _cnn_layers(config: Mapping[str, Any], weights: Arrays, vector: _Vector) -> 
     return {"layers": layers, "cam": position[architecture.target_layer]}
 
 
-def _described(layer: "Layer", input_shape: tuple[int, ...], weights: Arrays, vector: _Vector) -> dict[str, Any]:
+def _described(layer: "TracedLayer", input_shape: tuple[int, ...], weights: Arrays, vector: _Vector) -> dict[str, Any]:
     """Return a traced layer as the page runs it."""
     name, settings = layer.name, layer.module
     match layer.kind:
