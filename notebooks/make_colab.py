@@ -32,7 +32,7 @@ For a faster CNN choose a GPU first: *Runtime*, *Change runtime type*. A TPU bri
 # What to run
 
 `STUDY` is `quick` (a first look in minutes), `default` (half an hour on two cores), `full` (hours), or a file that
-`fashion-compare init` wrote. `DATA` is `auto` (finds or downloads Fashion-MNIST), `synthetic` (a stand-in drawn by
+`fashion-compare init` wrote. `DATA` is `auto` (finds or downloads Fashion-MNIST), `synthetic` (synthetic data drawn by
 code) or a directory.""",
     """\
 import os

@@ -11,10 +11,10 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from fashion_compare.report.study_diff import beside
+from fashion_compare.report.study_diff import diff_studies
 from fashion_compare.results.files import read_results
+from fashion_compare.results.schema import Results
 from fashion_compare.study.spec import load_study
 
 PLACES = ("experiments", "src/fashion_compare/study/presets")
@@ -45,21 +45,21 @@ def run_study(study: str, source: Path, out: Path, data: str, seeds: int) -> Pat
     return found[0]
 
 
-def summary(document: str, results: dict[str, Any], mains: dict[str, Any]) -> str:
+def summary(document: str, results: Results, mains: Results) -> str:
     """Return the text of a study's results with main's beside them; a job summary shows no figures.
 
     Args:
         document: what `report --markdown` wrote.
-        results: the study's results.json.
-        mains: that of main's study.
+        results: of the study.
+        mains: those of main's study.
     """
-    compared = beside(results, mains)
-    table = [f"## Beside main's study “{compared['name']}”", ""]
-    if not compared["same_data"]:
+    compared = diff_studies(results, mains)
+    table = [f"## Compared with main's study “{compared.name}”", ""]
+    if not compared.same_data:
         table += ["**The two are not of the same data, or not of as much of it.**", ""]
-    table += [f"| | {results['study']['name']} | main: {compared['name']} | |", "|---|---:|---:|---|"]
-    rows = [*compared["scores"], *compared["leads"]]
-    table += ["| " + " | ".join([row["what"], row["first"], row["second"], row["note"]]) + " |" for row in rows]
+    table += [f"| | {results.study.name} | main: {compared.name} | |", "|---|---:|---:|---|"]
+    rows = [*compared.scores, *compared.differences]
+    table += [f"| {row.what} | {row.first} | {row.second} | {row.note} |" for row in rows]
     return "\n".join([*table, "", _FIGURE.sub("", document), ""])
 
 
@@ -76,6 +76,8 @@ def write_summary(text: str) -> None:
 def run_experiments(studies: Sequence[str], arguments: argparse.Namespace, main_tree: Path) -> int:
     """Run main's study and then each of the branch's; return how many runs failed."""
     mains = run_study(arguments.main_study, main_tree, arguments.out / "main", arguments.data, arguments.seeds)
+    # By this version, which may write another schema than main's.
+    subprocess.run([sys.executable, "-m", "fashion_compare", "report", str(mains)], check=True)
     failed = 0
     for name in studies:
         seeds = min(arguments.seeds, len(load_study(str(_PROJECT / name)).seeds))
@@ -85,7 +87,7 @@ def run_experiments(studies: Sequence[str], arguments: argparse.Namespace, main_
         subprocess.run([sys.executable, "-m", "fashion_compare", *words], check=True)
         results = read_results(root)
         write_summary(summary(document.read_text(encoding="utf-8"), results, read_results(mains)))
-        failed += len(results["failures"])
+        failed += len(results.failures)
     return failed
 
 
