@@ -11,7 +11,7 @@ from fashion_compare.comparison.hyperparameters import ParameterSensitivity
 from fashion_compare.comparison.paired import Comparison
 from fashion_compare.comparison.per_class import ClassDifference, ConfusionChange
 from fashion_compare.evaluation.metrics import METRIC
-from fashion_compare.report import sentences
+from fashion_compare.report import quantities, sentences
 from tests.builders import build
 
 SCORED = {split: dict.fromkeys(METRIC, 0.5) for split in ("train", "validation", "test")}
@@ -195,5 +195,5 @@ def test_the_whole_space(low: float, pair: bool) -> None:
 def test_what_measured_seconds_is_named(devices: list[str], said: str) -> None:
     """A time on a GPU is never called a thread's."""
     assert (
-        sentences.trained_on(build(ScoredRun, environment={"device": device}, **SCORED) for device in devices) == said
+        quantities.trained_on(build(ScoredRun, environment={"device": device}, **SCORED) for device in devices) == said
     )

@@ -25,7 +25,7 @@ from fashion_compare.findings.wording import (
     score_interval,
     setting,
 )
-from fashion_compare.report import figures, sentences
+from fashion_compare.report import figures, quantities, sentences
 from fashion_compare.report.figures.style import RenderedFigure
 from fashion_compare.report.inputs import ReportInputs
 from fashion_compare.results.schema import Finding, Results
@@ -35,13 +35,13 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "points": points,
     "increase": relative_increase,
-    "number": sentences.number,
-    "signed": sentences.signed,
+    "number": quantities.number,
+    "signed": quantities.signed,
     "parameter": parameter_name,
     "setting": setting,
     "along": along,
     "thousands": lambda value: f"{value:,}",
-    "count": sentences.count,
+    "count": quantities.count,
     "correlation": correlation,
     "score_interval": score_interval,
     "difference_interval": difference_interval,
@@ -79,6 +79,7 @@ def make_environment(
         "draw": figures,
         "findings_in": lambda place: findings_in(results, place),
         "sentences": sentences,
+        "quantities": quantities,
         "metrics": COMPARED,
         "listed": [metric for metric in METRICS if metric.listed],
         "metric_names": sentences.METRIC_NAMES,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fashion_compare.comparison.from_predictions import PredictionComparison
 from fashion_compare.findings.wording import difference_interval, percent, points
-from fashion_compare.report import sentences
+from fashion_compare.report import quantities, sentences
 from fashion_compare.report.console_table import ConsoleTable, Row
 
 
@@ -29,9 +29,9 @@ def _scores(found: PredictionComparison, images: int) -> ConsoleTable:
     rows = []
     for row in found.comparisons:
         metric = row.metric
-        low, high = (sentences.signed(bound, metric) for bound in difference_interval(row.interval, metric))
-        means = [sentences.number(side.interval[metric].mean, metric) for side in (found.a, found.b)]
-        difference = f"{sentences.signed(row.mean, metric)}\n[{low}, {high}]"
+        low, high = (quantities.signed(bound, metric) for bound in difference_interval(row.interval, metric))
+        means = [quantities.number(side.interval[metric].mean, metric) for side in (found.a, found.b)]
+        difference = f"{quantities.signed(row.mean, metric)}\n[{low}, {high}]"
         rows.append((sentences.METRIC_NAMES[metric], *means, difference, sentences.verdict(row)))
     return _table(title, "", "A is", rows, caption)
 

@@ -20,7 +20,7 @@ from fashion_compare.report.figures.style import (
     percent_ends,
     rendered,
 )
-from fashion_compare.report.sentences import trained_on
+from fashion_compare.report.quantities import trained_on
 from fashion_compare.results.schema import Complexity, FinishedConfiguration, Results
 
 
