@@ -146,7 +146,7 @@ def test_resnet20_runs_in_the_page(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("move", "perturbation", "amount", "variant"),
+    ("move", "probe", "amount", "variant"),
     [({"x": 3, "y": -3}, "shift", 3, 2), ({"turn": 20}, "rotation", 20, 0), ({"turn": -20}, "rotation", 20, 1),
      ({"scale": 0.8}, "scale", 0.8, 0), ({"scale": 1.3}, "scale", 1.3, 0)],
 )  # fmt: skip
