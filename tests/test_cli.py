@@ -515,11 +515,11 @@ def test_grids_design_and_tuning_are_part_of_a_study(home: Path) -> None:
     assert [trial["state"] for trial in trials] == ["complete"] * 6
     winner = f"tuned-{found['tuning']['ffnn']['winner'] + 1}"
     assert len(found["models"]["ffnn"]["configurations"][winner]["runs"]) == 3
-    assert {row["variation"] for row in found["comparisons"]} == {winner}
+    assert {row["a"]["configuration"] for row in found["comparisons"]} == {winner}
     assert found["tuning"]["ffnn"]["gain"]["a"]["configuration"] == winner
     page = (root / "report.html").read_text()
-    assert "All over the space" in page
-    assert "What tuning was allowed" in page
+    assert "Over the whole space" in page
+    assert "Tuning budget and cost" in page
     figures = {"sensitivity-curves.svg", "sensitivity-indices.svg", "tuning.svg"}
     assert figures <= {path.name for path in (root / "figures").iterdir()}
     again = call(home, "run", "spaces.yaml")

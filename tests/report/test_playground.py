@@ -19,6 +19,7 @@ from fashion_compare.data.picture import read_picture
 from fashion_compare.explanation.gradcam import grad_cam
 from fashion_compare.explanation.perturbations import PERTURBATIONS
 from fashion_compare.report.widgets.playground import network_for_page
+from fashion_compare.results.files import read_results
 from fashion_compare.study import spec
 from fashion_compare.study.context import StudyContext
 from tests.builders import train_epoch
@@ -40,7 +41,7 @@ def networks(root: Path) -> dict[str, Any]:
 
 def shown_images(root: Path) -> np.ndarray:
     """The test images that the page shows."""
-    images: np.ndarray = read_playground(json.loads((root / "results.json").read_text()), root)["images"]
+    images: np.ndarray = read_playground(read_results(root).gallery, root)["images"]
     return images
 
 
